@@ -1,0 +1,81 @@
+//! The destination's port: change sets in, with the position as part of the data.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{
+    ChangeSet, Fence, Position, RecordKey, Result, RunId, StreamName, TableName, TableSchema, Timestamp,
+};
+
+#[async_trait]
+pub trait Destination: Send + Sync {
+    fn name(&self) -> &str;
+
+    /// What the destination holds. Finishes what a killed load had committed but not yet tidied up.
+    ///
+    /// # Behavior
+    /// - Never loaded or wiped is [`Position::START`] without tables.
+    async fn inspect(&self) -> Result<DestinationState>;
+
+    /// Begins a load; nothing that readers see changes before its commit.
+    ///
+    /// # Behavior
+    /// - `Conflict` if the stored position is not `spec.from` (with `replace`: whatever it is), or the fence is lower
+    ///   than the highest seen.
+    async fn begin(&self, spec: LoadSpec) -> Result<Box<dyn Load>>;
+}
+
+/// A load under way. Dropped without a commit it leaves the destination as it was.
+#[async_trait]
+pub trait Load: Send {
+    /// Takes a change set; memory stays flat however many follow.
+    async fn write(&mut self, change: ChangeSet) -> Result<()>;
+
+    /// Makes everything written visible together with the position.
+    ///
+    /// # Behavior
+    /// - An older version of a record never overwrites a newer one.
+    /// - Killed anywhere inside, the destination afterwards is either as before or as after.
+    async fn commit(self: Box<Self>, to: Position) -> Result<LoadReport>;
+}
+
+#[derive(Debug, Clone)]
+pub struct LoadSpec {
+    pub run_id: RunId,
+    pub fence: Fence,
+    /// The position this load continues from.
+    pub from: Position,
+    /// Rebuild: readers keep the old rows until the commit, after which only the written rows are left.
+    pub replace: bool,
+    pub loaded_at: Timestamp,
+    /// Every key that this load will write, known before the first change set.
+    pub keys: Arc<ChangedKeys>,
+}
+
+/// The keys of a load by stream.
+pub type ChangedKeys = HashMap<StreamName, HashSet<RecordKey>>;
+
+#[derive(Debug, Clone, Default)]
+pub struct DestinationState {
+    pub position: Position,
+    pub schemas: BTreeMap<TableName, Arc<TableSchema>>,
+    pub tables: BTreeMap<TableName, TableStats>,
+}
+
+/// What a table holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TableStats {
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+/// What a load did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Rows inserted or replaced by table.
+    pub rows: BTreeMap<TableName, u64>,
+    /// New and widened columns in words, for instance `calls: new column sentiment (text)`.
+    pub schema_changes: Vec<String>,
+}

@@ -1,0 +1,94 @@
+//! The journal's port: append-only segments of verbatim records.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{Entry, Op, RecordKey, Result, RunId, SegmentNo, Slice, Spent, StreamName, Timestamp};
+
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Makes whatever a killed process left behind part of the journal.
+    ///
+    /// # Behavior
+    /// - The open segment of a dead process is closed with the complete records found in it, under `run`; a cut-off
+    ///   last record is dropped (its request was in flight).
+    /// - Doing it again changes nothing.
+    async fn recover(&self, run: &RunId, checkpoint: Checkpoint) -> Result<()>;
+
+    /// Appends to the open segment; survives the death of the process, not yet that of the machine.
+    async fn append(&self, entry: &Entry) -> Result<()>;
+
+    /// Raw bytes in the open segment; 0 when nothing is open.
+    fn open_bytes(&self) -> u64;
+
+    /// Closes the open segment under the next number; durable when this returns. `None` if nothing was appended.
+    ///
+    /// # Behavior
+    /// - Lines keep the order of their appends, the first record on line 2.
+    /// - Nothing of the segment is visible under its number before all of it is durable.
+    async fn cut(&self, run: &RunId, checkpoint: Checkpoint) -> Result<Option<SegmentInfo>>;
+
+    /// The segments after `after`, in order.
+    async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>>;
+
+    /// The header alone, without reading the records.
+    async fn header(&self, segment: SegmentNo) -> Result<SegmentHeader>;
+
+    /// All records of a segment, line 2 first; an empty line (a dropped record) is `None`.
+    ///
+    /// # Behavior
+    /// - A torn, truncated or altered segment is `Corrupt` and named, never skipped and never partly returned.
+    async fn read(&self, segment: SegmentNo) -> Result<Vec<Option<Entry>>>;
+}
+
+/// A durable segment, as the state store remembers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentInfo {
+    pub number: SegmentNo,
+    pub records: u32,
+    /// Uncompressed size of the records.
+    pub raw_bytes: u64,
+    /// Size of the stored file.
+    pub stored_bytes: u64,
+    /// Of the stored file.
+    pub checksum: String,
+}
+
+/// Line 1 of a segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentHeader {
+    pub format: u32,
+    pub workspace: String,
+    pub run_id: RunId,
+    pub created_at: Timestamp,
+    pub raw_bytes: u64,
+    /// Of the records, uncompressed.
+    pub checksum: String,
+    pub checkpoint: Checkpoint,
+    /// One entry a record, in line order from line 2; `None` for a dropped record.
+    pub index: Vec<Option<IndexLine>>,
+}
+
+/// What a load must know of a record before it reads the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexLine {
+    pub stream: StreamName,
+    pub key: RecordKey,
+    pub op: Op,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Timestamp>,
+}
+
+/// The run's progress as it stood, proved, when a segment was cut: enough to rebuild a lost state store.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    pub cursors: BTreeMap<String, Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<Slice>,
+    #[serde(default)]
+    pub generation: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ledger: Vec<Spent>,
+}

@@ -1,0 +1,82 @@
+//! What the state store knows of each record, and which details are still to be fetched.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Position, RecordKey, StreamName, Timestamp};
+
+/// The last journalled version of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub stream: StreamName,
+    pub key: RecordKey,
+    /// Of the vendor's bytes, see [`crate::content_hash`].
+    pub hash: u64,
+    pub position: Position,
+    pub private: Option<bool>,
+    /// The call's own time; `None` for what is no call or has no time.
+    pub time: Option<Timestamp>,
+    pub modified: Option<Timestamp>,
+    pub status: Option<String>,
+    /// Of the listed record, see [`crate::Fingerprinter`]; 0 where it does not apply.
+    pub fingerprint: u64,
+    /// How many field paths were known when the fingerprint was taken.
+    pub paths: u32,
+    /// When the vendor last confirmed this version.
+    pub checked_at: Timestamp,
+    /// The generation that last fetched it.
+    pub generation: u32,
+    /// The vendor answered 404, or a tombstone was written.
+    pub gone: bool,
+}
+
+/// A details request that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueEntry {
+    pub stream: StreamName,
+    pub key: RecordKey,
+    pub reason: Reason,
+    pub due_at: Timestamp,
+    /// The call's time: within a reason the newest goes first.
+    pub time: Option<Timestamp>,
+    /// Failed attempts, or fetches that found the call not complete.
+    pub attempts: u32,
+}
+
+/// Why, in the order of priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The list shows a ready or final status for the first time.
+    Ready,
+    /// The listed record changed, or its privacy did.
+    Changed,
+    /// Found by a historical listing: the first sync, a backfill.
+    Backfill,
+    /// Looked complete too early, or only a new field appeared.
+    Reread,
+    /// The generation's turn.
+    Generation,
+}
+
+impl Reason {
+    pub const ALL: [Self; 5] = [Self::Ready, Self::Changed, Self::Backfill, Self::Reread, Self::Generation];
+
+    /// 0 goes first.
+    pub fn priority(self) -> i64 {
+        self as i64
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Changed => "changed",
+            Self::Backfill => "backfill",
+            Self::Reread => "reread",
+            Self::Generation => "generation",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}

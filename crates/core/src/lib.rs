@@ -1,0 +1,51 @@
+//! The vocabulary and the ports of clarion.
+//!
+//! Nothing here does I/O. The other crates implement the ports ([`Journal`], [`StateStore`], [`Ledger`],
+//! [`Lease`], [`Source`], [`Destination`]) and never name each other; only the binary knows them all.
+//!
+//! Invariant: this crate never depends on another crate of the workspace.
+
+mod call;
+mod change;
+mod clock;
+mod destination;
+mod digest;
+mod entry;
+mod error;
+mod journal;
+mod known;
+mod lease;
+mod ledger;
+mod name;
+mod observe;
+mod position;
+mod report;
+mod schema;
+mod source;
+mod state;
+mod time;
+
+pub mod fault;
+pub mod json;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use call::StatusClass;
+pub use change::{ChangeSet, RejectedValue, TableChange, Tombstone};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use destination::{ChangedKeys, Destination, DestinationState, Load, LoadReport, LoadSpec, TableStats};
+pub use digest::{Fingerprint, Fingerprinter, content_hash};
+pub use entry::{Entry, Op};
+pub use error::{Error, Kind, Result, Retry};
+pub use journal::{Checkpoint, IndexLine, Journal, SegmentHeader, SegmentInfo};
+pub use known::{Known, QueueEntry, Reason};
+pub use lease::{Fence, Lease, LeaseGuard};
+pub use ledger::{Ask, Grant, Ledger, Purpose, Spent, WeekUse};
+pub use name::{RecordKey, RunId, StreamName, TableName};
+pub use observe::{Event, Observer, Silent};
+pub use position::{Position, SegmentNo};
+pub use report::{DestinationReport, Outcome, QuotaReport, RequestReport, RunReport, StreamReport};
+pub use schema::{Column, ColumnType, TableSchema};
+pub use source::{Fetched, ListRequest, Listed, PageSink, Source, SourceRecord, Usage, Visibility, Window};
+pub use state::{Progress, Rejected, RunRecord, Slice, StateStore};
+pub use time::{Timestamp, format_timestamp, from_millis, parse_timestamp, week_start};

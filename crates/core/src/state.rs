@@ -1,0 +1,122 @@
+//! The state store's port: what is known, what is done, what is still to be done.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Fence, Known, QueueEntry, Reason, RecordKey, Result, RunId, SegmentInfo, SegmentNo, StreamName, Timestamp,
+};
+
+#[async_trait]
+pub trait StateStore: Send + Sync {
+    /// Stores a step of progress, all of it or nothing.
+    ///
+    /// # Behavior
+    /// - The caller has made `progress.segment` durable before.
+    /// - Cursors never move backwards: the later value stays.
+    /// - A `Known` replaces the one of its key unless that has a later position; a queue entry that exists keeps
+    ///   the more urgent reason and the earlier due time, and takes the new attempts.
+    /// - `done` is applied before `queued`: a key in both stays queued as `queued` says.
+    /// - Repeating the same progress changes nothing.
+    /// - A `fence` lower than the highest seen is `Conflict`, and nothing is stored.
+    async fn commit(&self, fence: Fence, progress: Progress) -> Result<()>;
+
+    /// What is known of these records; unknown keys are absent from the answer.
+    async fn known(&self, stream: &StreamName, keys: &[RecordKey]) -> Result<HashMap<RecordKey, Known>>;
+
+    /// Records of a stream that are not gone.
+    async fn count_known(&self, stream: &StreamName) -> Result<u64>;
+
+    /// A page of a stream's known records by key, after `after`.
+    async fn scan_known(
+        &self,
+        stream: &StreamName,
+        after: Option<&RecordKey>,
+        limit: u32,
+    ) -> Result<Vec<Known>>;
+
+    /// Due entries in order of priority, then time (newest first, none last), then key; after `after` in that order.
+    async fn due(&self, now: Timestamp, after: Option<&QueueEntry>, limit: u32) -> Result<Vec<QueueEntry>>;
+
+    /// Entries of the queue by reason, and how many of them are due.
+    async fn queue_depth(&self, now: Timestamp) -> Result<BTreeMap<Reason, (u64, u64)>>;
+
+    async fn cursors(&self) -> Result<BTreeMap<String, Timestamp>>;
+
+    /// Proved slices of a stream, by their start.
+    async fn slices(&self, stream: &StreamName) -> Result<Vec<Slice>>;
+
+    /// Field paths with their ordinals, for the fingerprints.
+    async fn paths(&self) -> Result<BTreeMap<String, u32>>;
+
+    /// The generation under way; 0 before the first.
+    async fn generation(&self) -> Result<u32>;
+
+    /// Segments that the store knows, after `after`.
+    async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>>;
+
+    async fn rejected(&self, limit: u32) -> Result<Vec<Rejected>>;
+
+    /// Inserts or replaces a run by its id.
+    async fn save_run(&self, run: &RunRecord) -> Result<()>;
+
+    /// The latest runs, newest first.
+    async fn runs(&self, limit: u32) -> Result<Vec<RunRecord>>;
+}
+
+/// One step forward, stored only after the segment that covers it is durable.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Progress {
+    pub segment: Option<SegmentInfo>,
+    pub known: Vec<Known>,
+    pub done: Vec<(StreamName, RecordKey)>,
+    pub queued: Vec<QueueEntry>,
+    pub cursors: BTreeMap<String, Timestamp>,
+    pub slices: Vec<Slice>,
+    /// New field paths with their ordinals.
+    pub paths: BTreeMap<String, u32>,
+    pub generation: Option<u32>,
+    pub rejected: Vec<Rejected>,
+}
+
+impl Progress {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A span of call times of which every call was listed, and that was proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    pub stream: StreamName,
+    /// Inclusive.
+    pub from: Timestamp,
+    /// Exclusive; open to the future if `None`.
+    pub to: Option<Timestamp>,
+    pub proved_at: Timestamp,
+    pub rows: u64,
+}
+
+/// A dead letter: a record or a value that could not be taken as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    pub stream: StreamName,
+    pub key: RecordKey,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+/// A run, for `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    pub id: RunId,
+    pub kind: String,
+    /// `running` until it ended.
+    pub outcome: String,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// The run report as JSON.
+    pub report: String,
+}

@@ -1,0 +1,1 @@
+//! Conformance suites of the ports and doubles in memory, for the tests of every implementation.
