@@ -1,1 +1,10 @@
-//! clarion-loader
+//! Journal records in, tables out: the normaliser, and the destinations that take its change sets.
+//!
+//! Invariant: the normaliser and the type lattice are pure and synchronous; all I/O is in the folders of
+//! the destinations.
+
+mod evolve;
+mod normalise;
+mod parquet;
+mod postgres;
+mod settings;

@@ -1,0 +1,1 @@
+//! How schemas grow: the type lattice, and batches brought to a wider schema.

@@ -1,0 +1,5 @@
+//! Integration tests of the loader, one binary.
+
+mod normalise;
+mod parquet;
+mod postgres;

@@ -1,0 +1,1 @@
+//! The normaliser, against real and against hostile records.
