@@ -48,7 +48,7 @@ pub use normalise::{Item, MakeNormaliser, Normalise};
 pub use observe::{Event, Observer, Silent};
 pub use position::{Position, SegmentNo};
 pub use report::{DestinationReport, Outcome, QuotaReport, RequestReport, RunReport, StreamReport};
-pub use schema::{Column, ColumnType, TableSchema};
+pub use schema::{Column, ColumnType, KIND_METADATA, TableSchema};
 pub use source::{Fetched, ListRequest, Listed, PageSink, Source, SourceRecord, Usage, Visibility, Window};
 pub use state::{Progress, Rejected, RunRecord, Slice, StateStore};
 pub use stop::Stop;

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{StreamName, TableName};
 
+/// The metadata key by which a field of JSON text is known from one of text; its value is `json`.
+pub const KIND_METADATA: &str = "clarion.kind";
+
 /// A table as a destination holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableSchema {
@@ -59,7 +62,7 @@ impl TableSchema {
         let fields: Vec<Field> = self
             .columns
             .iter()
-            .map(|column| Field::new(&column.name, column.kind.arrow(), !self.key.contains(&column.name)))
+            .map(|column| column.kind.field(&column.name, !self.key.contains(&column.name)))
             .collect();
         Arc::new(Schema::new(fields))
     }
@@ -78,7 +81,7 @@ impl ColumnType {
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Text | Self::Json => DataType::Utf8,
             Self::Struct(fields) => DataType::Struct(
-                fields.iter().map(|(name, kind)| Arc::new(Field::new(name, kind.arrow(), true))).collect(),
+                fields.iter().map(|(name, kind)| Arc::new(kind.field(name, true))).collect(),
             ),
             Self::List(item) => DataType::List(Self::list_item(item)),
         }
@@ -86,7 +89,16 @@ impl ColumnType {
 
     /// The field of a list's items.
     pub fn list_item(item: &Self) -> FieldRef {
-        Arc::new(Field::new("item", item.arrow(), true))
+        Arc::new(item.field("item", true))
+    }
+
+    /// A field of this type. JSON text is marked in the metadata, since Arrow itself takes it for any other text.
+    pub fn field(&self, name: &str, nullable: bool) -> Field {
+        let field = Field::new(name, self.arrow(), nullable);
+        if *self != Self::Json {
+            return field;
+        }
+        field.with_metadata([(KIND_METADATA.to_owned(), "json".to_owned())].into())
     }
 
     pub fn is_nested(&self) -> bool {

@@ -3,8 +3,11 @@
 //! Invariant: the normaliser and the type lattice are pure and synchronous; all I/O is in the folders of
 //! the destinations.
 
+mod canonical;
 mod evolve;
 mod normalise;
 mod parquet;
 mod postgres;
 mod settings;
+
+pub use evolve::{conform, describe_changes, merge, merge_types};

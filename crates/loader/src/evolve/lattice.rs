@@ -1,0 +1,109 @@
+//! The lattice of types: boolean | integer | double | timestamp → text → JSON, structs and lists item by item.
+
+use clarion_core::{Column, ColumnType, TableSchema};
+
+/// Columns of ours at the end of every table.
+pub(crate) const SYSTEM_COLUMNS: [(&str, ColumnType); 5] = [
+    ("_extracted_at", ColumnType::Timestamp),
+    ("_loaded_at", ColumnType::Timestamp),
+    ("_run_id", ColumnType::Text),
+    ("_position", ColumnType::Integer),
+    ("_deleted_at", ColumnType::Timestamp),
+];
+
+/// An object with more fields is a map with data for names; as a struct it would grow without end.
+pub(crate) const MAX_FIELDS: usize = 256;
+
+/// The narrowest type that holds the values of both.
+///
+/// # Behavior
+/// - Commutative, associative and idempotent.
+/// - Fields of structs end up sorted by name.
+pub fn merge_types(a: &ColumnType, b: &ColumnType) -> ColumnType {
+    use ColumnType::{BigInteger, Double, Integer, Json, List, Struct, Text};
+    match (a, b) {
+        (Struct(a), Struct(b)) => merge_fields(a, b),
+        (List(a), List(b)) => List(Box::new(merge_types(a, b))),
+        _ if a == b => a.clone(),
+        (Json, _) | (_, Json) => Json,
+        _ if a.is_nested() || b.is_nested() => Json,
+        (Integer, BigInteger) | (BigInteger, Integer) => BigInteger,
+        (Integer, Double) | (Double, Integer) => Double,
+        _ => Text,
+    }
+}
+
+/// The schema that holds the rows of both: the columns of `a` in their order, then those only `b` has; columns that
+/// were inferred by name after the declared ones, the system's own at the end.
+pub fn merge(a: &TableSchema, b: &TableSchema) -> TableSchema {
+    let mut merged = a.clone();
+    for column in &b.columns {
+        match merged.columns.iter_mut().find(|known| known.name == column.name) {
+            Some(known) => merge_column(known, column),
+            None => merged.columns.push(column.clone()),
+        }
+    }
+    arrange(&mut merged.columns);
+    merged
+}
+
+/// New and widened columns in words, for instance `calls: new column sentiment (text)`.
+pub fn describe_changes(old: Option<&TableSchema>, new: &TableSchema) -> Vec<String> {
+    let table = &new.table;
+    let Some(old) = old else {
+        return vec![format!("{table}: new table")];
+    };
+    let describe = |column: &Column| match old.column(&column.name) {
+        None => Some(format!("{table}: new column {} ({})", column.name, column.kind)),
+        Some(known) if known.kind.to_string() == column.kind.to_string() => None,
+        Some(known) => Some(format!(
+            "{table}: column {} widened from {} to {}",
+            column.name, known.kind, column.kind
+        )),
+    };
+    new.columns.iter().filter_map(describe).collect()
+}
+
+/// Brings columns into the one order that tables have, whatever the order in which they appeared.
+pub(crate) fn arrange(columns: &mut [Column]) {
+    columns.sort_by(|a, b| {
+        rank(a)
+            .cmp(&rank(b))
+            .then_with(|| inferred_name(a).cmp(inferred_name(b)))
+    });
+}
+
+fn rank(column: &Column) -> usize {
+    match SYSTEM_COLUMNS.iter().position(|(name, _)| *name == column.name) {
+        Some(index) => 2 + index,
+        None => usize::from(!column.declared),
+    }
+}
+
+/// Empty for declared columns: they keep the order of the contract.
+fn inferred_name(column: &Column) -> &str {
+    if column.declared { "" } else { &column.name }
+}
+
+fn merge_column(known: &mut Column, other: &Column) {
+    known.kind = merge_types(&known.kind, &other.kind);
+    known.declared |= other.declared;
+    if known.source.is_empty() {
+        known.source.clone_from(&other.source);
+    }
+}
+
+fn merge_fields(a: &[(String, ColumnType)], b: &[(String, ColumnType)]) -> ColumnType {
+    let mut merged = a.to_vec();
+    for (name, kind) in b {
+        match merged.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known = merge_types(known, kind),
+            None => merged.push((name.clone(), kind.clone())),
+        }
+    }
+    if merged.len() > MAX_FIELDS {
+        return ColumnType::Json;
+    }
+    merged.sort_by(|(a, _), (b, _)| a.cmp(b));
+    ColumnType::Struct(merged)
+}
