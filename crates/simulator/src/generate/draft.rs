@@ -229,10 +229,10 @@ impl Draft {
 
 fn status(rng: &mut Rng) -> &'static str {
     match rng.below(100) {
-        0..88 => DONE,
-        88..90 => "PROCESSED",
-        90 => "SCHEDULED",
-        91..93 => ON_THEIR_WAY[rng.below(ON_THEIR_WAY.len())],
+        0..92 => DONE,
+        92..94 => "PROCESSED",
+        94 => "SCHEDULED",
+        95..97 => ON_THEIR_WAY[rng.below(ON_THEIR_WAY.len())],
         _ => FAILED[rng.below(FAILED.len())],
     }
 }
