@@ -1,1 +1,32 @@
-//! clarion-pipeline
+//! The engine: what to fetch, in which order, and what counts as progress.
+//!
+//! Invariant: the pipeline sees only the ports of `clarion-core`. It owns no I/O and names no implementation.
+//!
+//! Extraction writes the journal and nothing else; loading reads the journal and nothing else. Between the two
+//! stands the [`Recorder`](recorder::Recorder), which makes data durable before the progress that covers it.
+
+mod belt;
+mod calls;
+mod details;
+mod engine;
+mod generation;
+mod judge;
+mod listing;
+mod load;
+mod load_plan;
+mod record;
+mod recorder;
+mod recover;
+mod settings;
+mod snapshot;
+mod status;
+mod sync;
+mod tally;
+
+pub use engine::{Engine, Stores, Writer};
+pub use load::{LoadOptions, LoadOutcome};
+pub use settings::{
+    CallDetailsSettings, CallsSettings, DetailsMode, History, Period, StreamSettings, StreamsSettings,
+};
+pub use status::{DestinationStatus, QueueStatus, Status, StreamStatus};
+pub use sync::{RunEnd, SyncOptions};

@@ -1,0 +1,171 @@
+//! From the journal into a destination: reading, normalising and writing at the same time.
+
+use clarion_core::{
+    ChangeSet, Entry, Error, Event, Item, Kind, Load, LoadReport, Normalise, Position, RejectedValue, Result,
+    RunId, Timestamp,
+};
+use tokio::task::JoinHandle;
+
+use crate::engine::Stores;
+use crate::load_plan::{LoadPlan, Unit};
+
+/// Raw JSON normalised at a time.
+const CHUNK_BYTES: usize = 4 << 20;
+/// Raw JSON held back so that segments which overlap in time still come out sorted.
+const CARRY_BYTES: usize = 12 << 20;
+
+/// A record in hand.
+struct Held {
+    entry: Entry,
+    position: Position,
+    run: RunId,
+}
+
+type Normalised = (Box<dyn Normalise>, ChangeSet);
+
+/// Reads, normalises and writes at the same time: while one chunk is written the next is normalised.
+pub(crate) struct Belt<'e> {
+    stores: &'e Stores,
+    name: String,
+    load: Box<dyn Load>,
+    normaliser: Option<Box<dyn Normalise>>,
+    running: Option<JoinHandle<Normalised>>,
+    rejected: Vec<RejectedValue>,
+}
+
+impl<'e> Belt<'e> {
+    pub(crate) fn new(
+        stores: &'e Stores,
+        name: String,
+        load: Box<dyn Load>,
+        normaliser: Box<dyn Normalise>,
+    ) -> Self {
+        Self {
+            stores,
+            name,
+            load,
+            normaliser: Some(normaliser),
+            running: None,
+            rejected: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn carry_out(&mut self, plan: &LoadPlan) -> Result<()> {
+        let mut carry: Vec<Held> = Vec::new();
+        for (at, unit) in plan.units.iter().enumerate() {
+            self.stores.stop.check()?;
+            self.read(plan, unit, &mut carry).await?;
+            carry.sort_by(|a, b| (a.entry.time, &a.entry.key).cmp(&(b.entry.time, &b.entry.key)));
+            let next = plan.units.get(at + 1).filter(|next| next.stream == unit.stream);
+            let ready = ready(&carry, next.and_then(|next| next.earliest));
+            let rest = carry.split_off(ready);
+            let emit = std::mem::replace(&mut carry, rest);
+            self.emit(emit).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, plan: &LoadPlan, unit: &Unit, carry: &mut Vec<Held>) -> Result<()> {
+        let mut entries = self.stores.journal.read(unit.segment).await?;
+        for line in &unit.lines {
+            let entry = entries.get_mut(*line as usize - 2).and_then(Option::take);
+            let entry = entry.ok_or_else(|| {
+                Error::new(
+                    Kind::Corrupt,
+                    "a segment's index names a record that is not there",
+                )
+                .with("position", Position::new(unit.segment, *line))
+            })?;
+            let run = plan.runs[&unit.segment].clone();
+            carry.push(Held {
+                entry,
+                position: Position::new(unit.segment, *line),
+                run,
+            });
+        }
+        Ok(())
+    }
+
+    async fn emit(&mut self, held: Vec<Held>) -> Result<()> {
+        let mut chunk = Vec::new();
+        let mut bytes = 0;
+        for record in held {
+            bytes += record.entry.data.len();
+            chunk.push(record);
+            if bytes >= CHUNK_BYTES {
+                self.push(std::mem::take(&mut chunk)).await?;
+                bytes = 0;
+            }
+        }
+        if chunk.is_empty() {
+            Ok(())
+        } else {
+            self.push(chunk).await
+        }
+    }
+
+    async fn push(&mut self, chunk: Vec<Held>) -> Result<()> {
+        let previous = self.settle().await?;
+        let mut normaliser = self
+            .normaliser
+            .take()
+            .expect("the normaliser is back once its work is settled");
+        self.running = Some(tokio::task::spawn_blocking(move || {
+            let items: Vec<Item<'_>> = chunk
+                .iter()
+                .map(|held| Item {
+                    entry: &held.entry,
+                    position: held.position,
+                    run_id: &held.run,
+                })
+                .collect();
+            let change = normaliser.normalise(&items);
+            (normaliser, change)
+        }));
+        self.write(previous).await
+    }
+
+    async fn settle(&mut self) -> Result<Option<ChangeSet>> {
+        let Some(running) = self.running.take() else {
+            return Ok(None);
+        };
+        let (normaliser, change) = running
+            .await
+            .map_err(|error| Error::new(Kind::Storage, "normalising a chunk failed").source(error))?;
+        self.normaliser = Some(normaliser);
+        Ok(Some(change))
+    }
+
+    async fn write(&mut self, change: Option<ChangeSet>) -> Result<()> {
+        let Some(mut change) = change else { return Ok(()) };
+        self.rejected.append(&mut change.rejected);
+        let records = change.records;
+        self.load.write(change).await?;
+        self.stores.observer.notice(Event::Loaded {
+            destination: self.name.clone(),
+            records,
+        });
+        Ok(())
+    }
+
+    /// Commits up to `to`; the values that no column could hold come with the report.
+    pub(crate) async fn commit(mut self, to: Position) -> Result<(LoadReport, Vec<RejectedValue>)> {
+        let last = self.settle().await?;
+        self.write(last).await?;
+        let report = self.load.commit(to).await?;
+        self.stores.observer.notice(Event::LoadFinished {
+            destination: self.name,
+        });
+        Ok((report, self.rejected))
+    }
+}
+
+/// How many of the sorted records come before everything that is still to be read.
+fn ready(carry: &[Held], next: Option<Timestamp>) -> usize {
+    let Some(next) = next else { return carry.len() };
+    let held: usize = carry.iter().map(|record| record.entry.data.len()).sum();
+    if held > CARRY_BYTES {
+        return carry.len();
+    }
+    carry.partition_point(|record| record.entry.time.is_none_or(|time| time < next))
+}

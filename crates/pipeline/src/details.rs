@@ -1,0 +1,183 @@
+//! The stream `call_details`: draining the queue, several requests in flight.
+
+use std::collections::HashMap;
+
+use clarion_core::{
+    Error, Event, Fetched, Fingerprint, Kind, Known, Purpose, QueueEntry, Reason, RecordKey, Rejected,
+    Result, SourceRecord, StreamName,
+};
+use futures::stream::{self, StreamExt as _};
+
+use crate::engine::Engine;
+use crate::generation::Share;
+use crate::judge::{self, Version};
+use crate::listing::Phase;
+use crate::record::Arrival;
+use crate::recorder::Recorder;
+use crate::tally::Tally;
+
+/// Entries taken from the queue at a time.
+const BATCH: u32 = 512;
+/// So many failures in a row are an outage rather than bad luck: going on would only burn quota.
+const OUTAGE: u32 = 10;
+
+/// Fetches what is due and journals what is new or changed.
+pub(crate) struct DetailsPass<'e> {
+    pub(crate) engine: &'e Engine,
+    pub(crate) recorder: &'e mut Recorder,
+    pub(crate) tally: &'e mut Tally,
+    pub(crate) share: Share,
+    pub(crate) failures_in_a_row: u32,
+}
+
+impl DetailsPass<'_> {
+    pub(crate) async fn run(mut self) -> Result<()> {
+        let stores = &self.engine.stores;
+        let now = stores.clock.now();
+        let due: u64 = stores
+            .state
+            .queue_depth(now)
+            .await?
+            .values()
+            .map(|(_, due)| due)
+            .sum();
+        let _phase = Phase::begin(stores.observer.as_ref(), StreamName::CALL_DETAILS, Some(due));
+        let mut after = None;
+        loop {
+            let batch = stores.state.due(now, after.as_ref(), BATCH).await?;
+            let Some(last) = batch.last() else {
+                return self.recorder.flush().await;
+            };
+            let last = last.clone();
+            self.batch(batch).await?;
+            if self.share.is_spent_on(last.reason) {
+                return self.recorder.flush().await;
+            }
+            after = Some(last);
+        }
+    }
+
+    async fn batch(&mut self, batch: Vec<QueueEntry>) -> Result<()> {
+        let keys: Vec<RecordKey> = batch.iter().map(|entry| entry.key.clone()).collect();
+        let calls = self.recorder.known(&StreamName::CALLS, &keys).await?;
+        let known = self.recorder.known(&StreamName::CALL_DETAILS, &keys).await?;
+        let wanted: Vec<QueueEntry> = batch.into_iter().filter(|entry| self.share.take(entry)).collect();
+
+        let source = self.engine.source.clone();
+        let fetch = |entry: QueueEntry| {
+            let source = source.clone();
+            async move {
+                let fetched = source.details(&entry.key, purpose(entry.reason)).await;
+                (entry, fetched)
+            }
+        };
+        let mut answers = stream::iter(wanted)
+            .map(fetch)
+            .buffer_unordered(self.engine.concurrency.max(1));
+        while let Some((entry, fetched)) = answers.next().await {
+            let private = calls.get(&entry.key).and_then(|call| call.private);
+            match fetched {
+                Ok(Fetched::Record(record)) => self.take(&entry, &record, private, &known).await?,
+                Ok(Fetched::Missing) => self.missing(&entry),
+                Err(error) => self.failed(entry, error)?,
+            }
+            self.recorder.breathe().await?;
+        }
+        Ok(())
+    }
+
+    async fn take(
+        &mut self,
+        entry: &QueueEntry,
+        record: &SourceRecord,
+        private: Option<bool>,
+        known: &HashMap<RecordKey, Known>,
+    ) -> Result<()> {
+        let stores = &self.engine.stores;
+        self.failures_in_a_row = 0;
+        let at = stores.clock.now();
+        let arrival = Arrival {
+            stream: &StreamName::CALL_DETAILS,
+            record,
+            private,
+            at,
+            fingerprint: Fingerprint::default(),
+            generation: self.recorder.generation(),
+        };
+        let next = arrival.known();
+        let previous = known.get(&record.key);
+        let version = judge::version(previous, next.hash, private);
+        self.tally.count(&StreamName::CALL_DETAILS, version);
+        match previous.filter(|_| version == Version::Same) {
+            Some(previous) => self.recorder.confirm(Known {
+                position: previous.position,
+                ..next
+            }),
+            None => self.recorder.write(&arrival.entry(), next).await?,
+        }
+        self.recorder.done(&entry.stream, &entry.key);
+        if !judge::is_complete(record)
+            && let Some(again) = judge::next_look(record, entry.attempts, at)
+        {
+            self.recorder.queue(again);
+        }
+        stores.observer.notice(Event::Fetched {
+            stream: StreamName::CALL_DETAILS,
+            records: 1,
+        });
+        Ok(())
+    }
+
+    /// 404: logged and counted. A tombstone needs a proven listing by time as well.
+    fn missing(&mut self, entry: &QueueEntry) {
+        self.failures_in_a_row = 0;
+        self.tally.warn(format!(
+            "call {} was listed but has no details (404): it was deleted meanwhile",
+            entry.key
+        ));
+        self.recorder.done(&entry.stream, &entry.key);
+    }
+
+    /// What failed for good is rejected, what failed for now stays queued, what concerns all ends the phase.
+    fn failed(&mut self, entry: QueueEntry, error: Error) -> Result<()> {
+        match error.kind() {
+            Kind::Refused => self.reject(&entry, &error),
+            Kind::Remote | Kind::Protocol => {
+                self.tally
+                    .holes
+                    .push(format!("call {}: {}", entry.key, error.chain()));
+                self.recorder.queue(QueueEntry {
+                    attempts: entry.attempts + 1,
+                    ..entry
+                });
+                self.failures_in_a_row += 1;
+                if self.failures_in_a_row >= OUTAGE {
+                    return Err(error);
+                }
+            }
+            _ => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, entry: &QueueEntry, error: &Error) {
+        self.tally.stream(&StreamName::CALL_DETAILS).rejected += 1;
+        self.recorder.done(&entry.stream, &entry.key);
+        self.recorder.reject(Rejected {
+            stream: entry.stream.clone(),
+            key: entry.key.clone(),
+            reason: error.chain(),
+            at: self.engine.stores.clock.now(),
+        });
+    }
+}
+
+fn purpose(reason: Reason) -> Purpose {
+    match reason {
+        Reason::Ready => Purpose::Ready,
+        Reason::Changed => Purpose::Changed,
+        Reason::Backfill => Purpose::Backfill,
+        Reason::Reread => Purpose::Reread,
+        Reason::Generation => Purpose::Generation,
+    }
+}

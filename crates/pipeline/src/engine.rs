@@ -1,0 +1,58 @@
+//! The parts of a run, wired once by the binary.
+
+use std::sync::Arc;
+
+use clarion_core::{
+    Clock, Destination, Fence, Journal, LeaseGuard, Ledger, MakeNormaliser, Observer, RunId, Source,
+    StateStore, Stop,
+};
+
+use crate::settings::{History, StreamsSettings};
+
+/// Everything that any command may need.
+#[derive(Clone)]
+pub struct Stores {
+    pub journal: Arc<dyn Journal>,
+    pub state: Arc<dyn StateStore>,
+    pub ledger: Arc<dyn Ledger>,
+    pub clock: Arc<dyn Clock>,
+    pub observer: Arc<dyn Observer>,
+    pub stop: Stop,
+}
+
+/// Drives extraction and loading over the ports.
+pub struct Engine {
+    pub stores: Stores,
+    pub source: Arc<dyn Source>,
+    pub destinations: Vec<Arc<dyn Destination>>,
+    pub make_normaliser: MakeNormaliser,
+    pub streams: StreamsSettings,
+    pub history: History,
+    /// List private calls too.
+    pub include_private: bool,
+    /// Details requests in flight.
+    pub concurrency: usize,
+    /// 0 = unlimited.
+    pub weekly_requests: u64,
+}
+
+/// The one writer of this moment: who holds the lease, under which fence, for which run.
+pub struct Writer {
+    pub run: RunId,
+    pub fence: Fence,
+    /// Held for as long as the writer lives.
+    pub lease: Box<dyn LeaseGuard>,
+}
+
+impl Writer {
+    /// A run id that sorts by time and tells two processes of one second apart.
+    pub fn new(clock: &dyn Clock, lease: Box<dyn LeaseGuard>) -> Self {
+        let stamp = clock.now().format("%Y%m%dT%H%M%SZ");
+        let fence = lease.fence();
+        let run = RunId::new(format!(
+            "{stamp}-{:04x}",
+            (fence ^ u64::from(std::process::id())) & 0xffff
+        ));
+        Self { run, fence, lease }
+    }
+}

@@ -1,0 +1,112 @@
+//! Generations of `call_details`: every known call fetched again, a share in each run.
+
+use clarion_core::{QueueEntry, Reason, Result, StatusClass, StreamName, Timestamp};
+
+use crate::engine::Engine;
+use crate::listing::queue_entry;
+use crate::recorder::Recorder;
+use crate::settings::DetailsMode;
+
+/// When the generation under way began.
+pub(crate) const BEGUN: &str = "call_details.generation";
+/// When the last run drained a share of it.
+const DRAINED: &str = "call_details.drained";
+/// Known calls looked at in one step.
+const STEP: u32 = 1_000;
+
+/// Begins a generation if one is due or asked for: queues every known call that has details, at the lowest priority.
+pub(crate) async fn begin_if_due(engine: &Engine, recorder: &mut Recorder, full: bool) -> Result<()> {
+    let now = engine.stores.clock.now();
+    let settings = &engine.streams.call_details;
+    let Some(begun) = recorder.cursor(BEGUN) else {
+        // The first sync is the first generation: its listing queued everything already.
+        recorder.set_generation(1);
+        recorder.set_cursor(BEGUN, now);
+        recorder.set_cursor(DRAINED, now);
+        return recorder.flush().await;
+    };
+    let due = settings.mode == DetailsMode::Full && now - begun >= settings.generation_every.as_chrono();
+    if !(full || due) {
+        return Ok(());
+    }
+    let generation = recorder.generation() + 1;
+    recorder.set_generation(generation);
+    recorder.set_cursor(BEGUN, now);
+    recorder.set_cursor(DRAINED, now);
+    queue_all(engine, recorder, now).await
+}
+
+async fn queue_all(engine: &Engine, recorder: &mut Recorder, now: Timestamp) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = engine
+            .stores
+            .state
+            .scan_known(&StreamName::CALLS, after.as_ref(), STEP)
+            .await?;
+        let Some(last) = page.last() else {
+            return recorder.flush().await;
+        };
+        after = Some(last.key.clone());
+        for call in page.iter().filter(|call| !call.gone) {
+            if StatusClass::of(call.status.as_deref()).has_details() {
+                recorder.queue(queue_entry(call, Reason::Generation, now));
+            }
+        }
+        recorder.flush().await?;
+    }
+}
+
+/// How many requests of the lowest priorities this run may spend.
+pub(crate) struct Share {
+    rereads: u64,
+    generation: u64,
+}
+
+impl Share {
+    /// A generation spends in each run its pro-rata share; re-reads at most a hundredth of the week.
+    pub(crate) async fn of_this_run(engine: &Engine, recorder: &mut Recorder, full: bool) -> Result<Self> {
+        if full {
+            return Ok(Self {
+                rereads: u64::MAX,
+                generation: u64::MAX,
+            });
+        }
+        let now = engine.stores.clock.now();
+        let since = now - recorder.cursor(DRAINED).unwrap_or(now);
+        recorder.set_cursor(DRAINED, now);
+        let period = engine
+            .streams
+            .call_details
+            .generation_every
+            .as_chrono()
+            .num_seconds()
+            .max(1);
+        let known = engine.stores.state.count_known(&StreamName::CALLS).await?;
+        let elapsed = u64::try_from(since.num_seconds().clamp(0, period)).unwrap_or(0);
+        let generation = (known * elapsed).div_ceil(period.unsigned_abs());
+        let rereads = if engine.weekly_requests == 0 {
+            u64::MAX
+        } else {
+            engine.weekly_requests / 100
+        };
+        Ok(Self { rereads, generation })
+    }
+
+    /// Takes one request out of the share; false when the share is spent.
+    pub(crate) fn take(&mut self, entry: &QueueEntry) -> bool {
+        let left = match entry.reason {
+            Reason::Reread => &mut self.rereads,
+            Reason::Generation => &mut self.generation,
+            Reason::Ready | Reason::Changed | Reason::Backfill => return true,
+        };
+        let allowed = *left > 0;
+        *left = left.saturating_sub(1);
+        allowed
+    }
+
+    /// Whether nothing of the queue's last reason may be fetched any more in this run.
+    pub(crate) fn is_spent_on(&self, reason: Reason) -> bool {
+        reason == Reason::Generation && self.generation == 0
+    }
+}

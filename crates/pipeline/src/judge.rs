@@ -1,0 +1,92 @@
+//! What a record that came in means: a new version or not, a details request or not. Pure.
+
+use chrono::Duration;
+use clarion_core::json::Json;
+use clarion_core::{
+    Fingerprint, Fingerprinter, Known, QueueEntry, Reason, SourceRecord, StatusClass, StreamName, Timestamp,
+};
+
+/// How a record compares with the last version that the journal has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    New,
+    Changed,
+    Same,
+}
+
+pub(crate) fn version(previous: Option<&Known>, hash: u64, private: Option<bool>) -> Version {
+    match previous {
+        None => Version::New,
+        Some(known) if known.hash == hash && known.private == private && !known.gone => Version::Same,
+        Some(_) => Version::Changed,
+    }
+}
+
+/// Why a call that the list shows in a new version needs its details fetched, if it does.
+///
+/// `first` is the reason for a call that was not ready or not known before.
+pub(crate) fn details_reason(
+    previous: Option<&Known>,
+    now: &Known,
+    prints: &Fingerprinter,
+    record: &Json<'_>,
+    first: Reason,
+) -> Option<Reason> {
+    if !StatusClass::of(now.status.as_deref()).has_details() {
+        return None;
+    }
+    let Some(previous) = previous else {
+        return Some(first);
+    };
+    if !StatusClass::of(previous.status.as_deref()).has_details() {
+        return Some(first);
+    }
+    let before = Fingerprint {
+        hash: previous.fingerprint,
+        paths: previous.paths,
+    };
+    if previous.private != now.private || prints.changed(before, record) {
+        return Some(Reason::Changed);
+    }
+    // Only a field that did not exist before: the vendor may have added it to every call at once.
+    (previous.fingerprint != now.fingerprint).then_some(Reason::Reread)
+}
+
+/// Whether the vendor has finished with a call's details.
+pub(crate) fn is_complete(details: &SourceRecord) -> bool {
+    if StatusClass::of(details.status.as_deref()) != StatusClass::Ready {
+        return true;
+    }
+    let Ok(json) = Json::parse(&details.data) else {
+        return true;
+    };
+    let transcript = json
+        .get("transcript")
+        .and_then(Json::as_list)
+        .is_some_and(|turns| !turns.is_empty());
+    transcript && json.get("summary").is_some_and(|summary| !summary.is_null())
+}
+
+/// Transcript and summary come within hours; after two weeks they will not come any more.
+const GIVE_UP_AFTER: Duration = Duration::days(14);
+
+/// When to look again at a call that is ready but came without transcript or summary.
+pub(crate) fn next_look(details: &SourceRecord, attempts: u32, now: Timestamp) -> Option<QueueEntry> {
+    let ready_since = details.modified.or(details.time).unwrap_or(now);
+    let pause = match attempts {
+        0 => Duration::minutes(15),
+        1 => Duration::hours(1),
+        2 => Duration::hours(2),
+        3 => Duration::hours(6),
+        _ => Duration::days(1),
+    };
+    let due_at = now + pause;
+    (due_at <= ready_since + GIVE_UP_AFTER).then(|| QueueEntry {
+        stream: StreamName::CALL_DETAILS,
+        key: details.key.clone(),
+        reason: Reason::Reread,
+        due_at,
+        time: details.time,
+        attempts: attempts + 1,
+    })
+}

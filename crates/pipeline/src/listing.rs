@@ -1,0 +1,167 @@
+//! Pages of listed calls: compared, journalled, and turned into details requests that are still to be made.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clarion_core::json::Json;
+use clarion_core::{
+    Event, Known, ListRequest, Observer, PageSink, QueueEntry, Reason, RecordKey, Result, Source,
+    SourceRecord, StreamName, Timestamp, Visibility,
+};
+
+use crate::judge::{self, Version};
+use crate::record::Arrival;
+use crate::recorder::Recorder;
+use crate::tally::Tally;
+
+/// Which of the calls in a listing are public.
+pub(crate) enum Publicity {
+    /// Listed for the same window: everything else is private.
+    Listed(HashSet<RecordKey>),
+    /// To be listed as soon as a call turns up whose flag is not known.
+    OnDemand {
+        source: Arc<dyn Source>,
+        request: ListRequest,
+    },
+    /// Private calls are not asked for.
+    AllPublic,
+}
+
+/// Takes the pages of one pass.
+pub(crate) struct CallSink<'r> {
+    pub(crate) recorder: &'r mut Recorder,
+    pub(crate) tally: &'r mut Tally,
+    pub(crate) publicity: Publicity,
+    /// Why details of calls that are ready for the first time are fetched.
+    pub(crate) first: Reason,
+}
+
+#[async_trait]
+impl PageSink for CallSink<'_> {
+    async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
+        let keys: Vec<RecordKey> = records.iter().map(|record| record.key.clone()).collect();
+        let known = self.recorder.known(&StreamName::CALLS, &keys).await?;
+        if keys
+            .iter()
+            .any(|key| known.get(key).is_none_or(|known| known.private.is_none()))
+        {
+            self.list_public().await?;
+        }
+        let fetched = records.len() as u64;
+        for record in records {
+            self.take(known.get(&record.key), &record).await?;
+        }
+        self.recorder.stores.observer.notice(Event::Fetched {
+            stream: StreamName::CALLS,
+            records: fetched,
+        });
+        self.recorder.breathe().await
+    }
+}
+
+impl CallSink<'_> {
+    async fn take(&mut self, previous: Option<&Known>, record: &SourceRecord) -> Result<()> {
+        let now = self.recorder.stores.clock.now();
+        let private = self
+            .is_private(&record.key)
+            .or_else(|| previous.and_then(|known| known.private));
+        let hash = clarion_core::content_hash(&record.data);
+        let version = judge::version(previous, hash, private);
+        self.tally.count(&StreamName::CALLS, version);
+        if version == Version::Same {
+            return Ok(());
+        }
+        let json = Json::parse(&record.data).unwrap_or(Json::Null);
+        let arrival = Arrival {
+            stream: &StreamName::CALLS,
+            record,
+            private,
+            at: now,
+            fingerprint: self.recorder.prints.take(&json),
+            generation: 0,
+        };
+        let known = arrival.known();
+        if let Some(reason) =
+            judge::details_reason(previous, &known, &self.recorder.prints, &json, self.first)
+        {
+            self.recorder.queue(queue_entry(&known, reason, now));
+        }
+        self.recorder.write(&arrival.entry(), known).await
+    }
+
+    fn is_private(&self, key: &RecordKey) -> Option<bool> {
+        match &self.publicity {
+            Publicity::Listed(public) => Some(!public.contains(key)),
+            Publicity::AllPublic => Some(false),
+            Publicity::OnDemand { .. } => None,
+        }
+    }
+
+    async fn list_public(&mut self) -> Result<()> {
+        if let Publicity::OnDemand { source, request } = &self.publicity {
+            let public = public_ids(source.as_ref(), request.clone()).await?.0;
+            self.publicity = Publicity::Listed(public);
+        }
+        Ok(())
+    }
+}
+
+/// The ids that are listed without `includePrivate`, and how far the listing reached.
+pub(crate) async fn public_ids(
+    source: &dyn Source,
+    request: ListRequest,
+) -> Result<(HashSet<RecordKey>, Option<Timestamp>)> {
+    let mut ids = Ids(HashSet::new());
+    let request = ListRequest {
+        visibility: Visibility::PublicOnly,
+        ..request
+    };
+    let listed = source.list(request, &mut ids).await?;
+    Ok((ids.0, listed.covered_to))
+}
+
+struct Ids(HashSet<RecordKey>);
+
+#[async_trait]
+impl PageSink for Ids {
+    async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
+        self.0.extend(records.into_iter().map(|record| record.key));
+        Ok(())
+    }
+}
+
+pub(crate) fn queue_entry(call: &Known, reason: Reason, due_at: Timestamp) -> QueueEntry {
+    QueueEntry {
+        stream: StreamName::CALL_DETAILS,
+        key: call.key.clone(),
+        reason,
+        due_at,
+        time: call.time,
+        attempts: 0,
+    }
+}
+
+/// Tells the observer that a phase of a stream begins, and that it ended, however it did.
+pub(crate) struct Phase<'o> {
+    observer: &'o dyn Observer,
+    stream: StreamName,
+}
+
+impl<'o> Phase<'o> {
+    pub(crate) fn begin(observer: &'o dyn Observer, stream: StreamName, expected: Option<u64>) -> Self {
+        observer.notice(Event::Started {
+            stream: stream.clone(),
+            expected,
+        });
+        Self { observer, stream }
+    }
+}
+
+impl Drop for Phase<'_> {
+    fn drop(&mut self) {
+        self.observer.notice(Event::Finished {
+            stream: self.stream.clone(),
+        });
+    }
+}

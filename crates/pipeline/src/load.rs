@@ -1,0 +1,220 @@
+//! Bringing destinations up to the journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use clarion_core::{
+    Destination, DestinationReport, DestinationState, Error, Event, Kind, LoadReport, LoadSpec, Progress,
+    Rejected, RejectedValue, Result, SegmentInfo,
+};
+
+use crate::belt::Belt;
+use crate::engine::{Engine, Writer};
+use crate::load_plan::plan;
+
+/// Segments that one commit covers: bounds memory and the length of a transaction.
+const RANGE_SEGMENTS: usize = 64;
+
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// Only this destination.
+    pub destination: Option<String>,
+    /// Rebuild it from the start of the journal.
+    pub replace: bool,
+}
+
+/// What loading did to each destination.
+#[derive(Debug, Default)]
+pub struct LoadOutcome {
+    pub reports: BTreeMap<String, DestinationReport>,
+    pub schema_changes: Vec<String>,
+    pub errors: Vec<Error>,
+    /// Values that could not be taken as they were, by stream and key.
+    pub rejected: Vec<RejectedValue>,
+}
+
+impl Engine {
+    /// Loads every destination, or one; the failure of one does not stop the others.
+    pub async fn load(&self, writer: &Writer, options: &LoadOptions) -> Result<LoadOutcome> {
+        crate::recover::recover(&self.stores, writer).await?;
+        self.load_recovered(writer, options).await
+    }
+
+    pub(crate) async fn load_recovered(&self, writer: &Writer, options: &LoadOptions) -> Result<LoadOutcome> {
+        let chosen = self.chosen(options)?;
+        let mut outcome = LoadOutcome::default();
+        for destination in chosen {
+            self.stores.stop.check()?;
+            let loading = Loading {
+                engine: self,
+                writer,
+                destination: destination.clone(),
+                replace: options.replace,
+                report: DestinationReport::default(),
+            };
+            let report = loading.run(&mut outcome).await;
+            outcome.reports.insert(destination.name().to_owned(), report);
+        }
+        self.remember_rejected(writer, &outcome.rejected).await?;
+        Ok(outcome)
+    }
+
+    fn chosen(&self, options: &LoadOptions) -> Result<Vec<Arc<dyn Destination>>> {
+        let Some(name) = &options.destination else {
+            return Ok(self.destinations.clone());
+        };
+        let found: Vec<_> = self
+            .destinations
+            .iter()
+            .filter(|known| known.name() == name)
+            .cloned()
+            .collect();
+        if found.is_empty() {
+            let names: Vec<&str> = self.destinations.iter().map(|known| known.name()).collect();
+            return Err(Error::new(Kind::Config, "no such destination")
+                .with("name", name)
+                .hint(format!("the configuration has: {}", names.join(", "))));
+        }
+        Ok(found)
+    }
+
+    async fn remember_rejected(&self, writer: &Writer, values: &[RejectedValue]) -> Result<()> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        let at = self.stores.clock.now();
+        let rejected = values.iter().map(|value| Rejected {
+            stream: value.stream.clone(),
+            key: value.key.clone(),
+            reason: value.reason.clone(),
+            at,
+        });
+        let progress = Progress {
+            rejected: rejected.collect(),
+            ..Progress::default()
+        };
+        self.stores.state.commit(writer.fence, progress).await
+    }
+}
+
+/// The load of one destination.
+struct Loading<'e> {
+    engine: &'e Engine,
+    writer: &'e Writer,
+    destination: Arc<dyn Destination>,
+    replace: bool,
+    report: DestinationReport,
+}
+
+impl Loading<'_> {
+    async fn run(mut self, outcome: &mut LoadOutcome) -> DestinationReport {
+        let begun = tokio::time::Instant::now();
+        if let Err(error) = self.catch_up(outcome).await {
+            let error = error.with("destination", self.destination.name());
+            self.report.error = Some(error.chain());
+            outcome.errors.push(error);
+        }
+        self.report.seconds = begun.elapsed().as_secs_f64();
+        self.report
+    }
+
+    async fn catch_up(&mut self, outcome: &mut LoadOutcome) -> Result<()> {
+        let segments = self.engine.stores.state.segments(0).await?;
+        let mut state = self.starting_point().await?;
+        loop {
+            self.report.position = state.position.to_string();
+            let behind = self.behind(&segments, &state)?;
+            if behind.is_empty() && !self.replace {
+                return Ok(());
+            }
+            // A rebuild becomes visible at once, so that it is one load however long the journal is.
+            let range = if self.replace {
+                behind
+            } else {
+                &behind[..behind.len().min(RANGE_SEGMENTS)]
+            };
+            self.load_range(range, &state, outcome).await?;
+            self.replace = false;
+            state = self.destination.inspect().await?;
+        }
+    }
+
+    /// What the destination holds; nothing if it is to be rebuilt, whatever state it is in.
+    async fn starting_point(&self) -> Result<DestinationState> {
+        if self.replace {
+            Ok(DestinationState::default())
+        } else {
+            self.destination.inspect().await
+        }
+    }
+
+    /// The segments after the destination's position, which must not be ahead of the journal.
+    fn behind<'s>(&self, segments: &'s [SegmentInfo], state: &DestinationState) -> Result<&'s [SegmentInfo]> {
+        let last = segments.last().map_or(0, |segment| segment.number);
+        if state.position.segment > last {
+            return Err(Error::new(Kind::Conflict, "the destination is ahead of the journal")
+                .with("position", state.position)
+                .with("last segment", last)
+                .hint(format!(
+                    "it was loaded from another journal, or the journal was restored from an old copy; rebuild it \
+                     with `clarion replay --destination {}`",
+                    self.destination.name()
+                )));
+        }
+        let from = segments.partition_point(|segment| segment.number <= state.position.segment);
+        Ok(&segments[from..])
+    }
+
+    async fn load_range(
+        &mut self,
+        range: &[SegmentInfo],
+        state: &DestinationState,
+        outcome: &mut LoadOutcome,
+    ) -> Result<()> {
+        let stores = &self.engine.stores;
+        let plan = plan(stores.journal.as_ref(), range).await?;
+        let name = self.destination.name().to_owned();
+        stores.observer.notice(Event::LoadStarted {
+            destination: name.clone(),
+            records: plan.records,
+        });
+        let loaded_at = stores.clock.now();
+        let spec = LoadSpec {
+            run_id: self.writer.run.clone(),
+            fence: self.writer.fence,
+            from: state.position,
+            replace: self.replace,
+            loaded_at,
+            keys: plan.keys.clone(),
+        };
+        let load = self.destination.begin(spec).await?;
+        let normaliser = (self.engine.make_normaliser)(&state.schemas, loaded_at);
+        let mut belt = Belt::new(stores, name, load, normaliser);
+        belt.carry_out(&plan).await?;
+        let (done, rejected) = belt.commit(plan.to).await?;
+        self.add_up(outcome, done);
+        note_rejected(outcome, rejected);
+        Ok(())
+    }
+
+    fn add_up(&mut self, outcome: &mut LoadOutcome, done: LoadReport) {
+        for (table, rows) in done.rows {
+            *self.report.rows.entry(table.to_string()).or_default() += rows;
+        }
+        let name = self.destination.name();
+        outcome.schema_changes.extend(
+            done.schema_changes
+                .into_iter()
+                .map(|change| format!("{name}: {change}")),
+        );
+    }
+}
+
+/// Each destination meets the same values; they are reported once.
+fn note_rejected(outcome: &mut LoadOutcome, rejected: Vec<RejectedValue>) {
+    let id = |value: &RejectedValue| (value.stream.clone(), value.key.clone(), value.reason.clone());
+    let known: BTreeSet<_> = outcome.rejected.iter().map(id).collect();
+    outcome
+        .rejected
+        .extend(rejected.into_iter().filter(|value| !known.contains(&id(value))));
+}

@@ -1,0 +1,244 @@
+//! Data, then progress: the only way anything extracted becomes durable.
+//!
+//! Invariant: state is committed only after the journal segment that covers it is durable. A crash in between
+//! leaves a segment that the state store does not know; the next start adopts it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::Duration;
+use clarion_core::{
+    Checkpoint, Entry, Event, Fence, Fingerprinter, Known, Position, Progress, QueueEntry, RecordKey,
+    Rejected, Result, RunId, SegmentInfo, Slice, StreamName, Timestamp, fault,
+};
+
+use crate::engine::{Stores, Writer};
+
+/// Raw bytes after which a segment is cut: small enough to hold in memory, large enough to compress well.
+const SEGMENT_BYTES: u64 = 8 << 20;
+/// Time after which a segment is cut at the next record, so that progress is never far behind.
+const SEGMENT_AGE: Duration = Duration::seconds(30);
+/// The header is line 1.
+const FIRST_LINE: u32 = 2;
+
+type Key = (StreamName, RecordKey);
+
+/// Appends to the journal and gathers the progress that goes with it.
+pub(crate) struct Recorder {
+    pub(crate) stores: Stores,
+    pub(crate) prints: Fingerprinter,
+    run: RunId,
+    fence: Fence,
+    checkpoint: Checkpoint,
+    pending: Pending,
+    opened_at: Option<Timestamp>,
+}
+
+/// Progress that waits for its segment.
+#[derive(Default)]
+struct Pending {
+    known: HashMap<Key, Known>,
+    queued: BTreeMap<Key, QueueEntry>,
+    done: BTreeMap<Key, ()>,
+    progress: Progress,
+    records: u32,
+}
+
+impl Recorder {
+    pub(crate) async fn open(stores: &Stores, writer: &Writer) -> Result<Self> {
+        Ok(Self {
+            stores: stores.clone(),
+            prints: Fingerprinter::new(stores.state.paths().await?),
+            run: writer.run.clone(),
+            fence: writer.fence,
+            checkpoint: stored_checkpoint(stores).await?,
+            pending: Pending::default(),
+            opened_at: None,
+        })
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.checkpoint.generation
+    }
+
+    pub(crate) fn cursor(&self, name: &str) -> Option<Timestamp> {
+        self.checkpoint.cursors.get(name).copied()
+    }
+
+    pub(crate) fn slices(&self) -> &[Slice] {
+        &self.checkpoint.slices
+    }
+
+    /// What is known of these records, what waits for its segment included.
+    pub(crate) async fn known(
+        &self,
+        stream: &StreamName,
+        keys: &[RecordKey],
+    ) -> Result<HashMap<RecordKey, Known>> {
+        let mut known = self.stores.state.known(stream, keys).await?;
+        if !self.pending.known.is_empty() {
+            for key in keys {
+                if let Some(newer) = self.pending.known.get(&(stream.clone(), key.clone())) {
+                    known.insert(key.clone(), newer.clone());
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    /// Appends a new version of a record.
+    pub(crate) async fn write(&mut self, entry: &Entry, known: Known) -> Result<()> {
+        self.stores.journal.append(entry).await?;
+        fault::point("pipeline.appended");
+        self.note_line(known);
+        Ok(())
+    }
+
+    /// Cuts the segment when it is large or old enough. Called between records, when the progress gathered so far
+    /// is covered by the records appended so far.
+    pub(crate) async fn breathe(&mut self) -> Result<()> {
+        let now = self.stores.clock.now();
+        let opened_at = *self.opened_at.get_or_insert(now);
+        let full = self.stores.journal.open_bytes() >= SEGMENT_BYTES;
+        if full || now - opened_at >= SEGMENT_AGE {
+            self.flush().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A version that the journal has already was confirmed; its position stays.
+    pub(crate) fn confirm(&mut self, known: Known) {
+        self.pending
+            .known
+            .insert((known.stream.clone(), known.key.clone()), known);
+    }
+
+    pub(crate) fn queue(&mut self, entry: QueueEntry) {
+        self.pending
+            .queued
+            .insert((entry.stream.clone(), entry.key.clone()), entry);
+    }
+
+    pub(crate) fn done(&mut self, stream: &StreamName, key: &RecordKey) {
+        let key = (stream.clone(), key.clone());
+        self.pending.queued.remove(&key);
+        self.pending.done.insert(key, ());
+    }
+
+    pub(crate) fn reject(&mut self, rejected: Rejected) {
+        self.pending.progress.rejected.push(rejected);
+    }
+
+    pub(crate) fn set_cursor(&mut self, name: &str, at: Timestamp) {
+        let stored = self.checkpoint.cursors.entry(name.to_owned()).or_insert(at);
+        *stored = at.max(*stored);
+        self.pending.progress.cursors.insert(name.to_owned(), *stored);
+    }
+
+    pub(crate) fn add_slice(&mut self, slice: Slice) {
+        self.checkpoint.slices.push(slice.clone());
+        self.pending.progress.slices.push(slice);
+    }
+
+    pub(crate) fn set_generation(&mut self, generation: u32) {
+        self.checkpoint.generation = generation;
+        self.pending.progress.generation = Some(generation);
+    }
+
+    /// Makes everything so far durable: first the segment, then the progress.
+    pub(crate) async fn flush(&mut self) -> Result<()> {
+        if fault::defect("pipeline.progress_first") {
+            let early = std::mem::take(&mut self.pending).into_progress(None, BTreeMap::new());
+            self.stores.state.commit(self.fence, early).await?;
+            fault::point("pipeline.cut");
+        }
+        let now = self.stores.clock.now();
+        if self.pending.records > 0 {
+            self.checkpoint.ledger = self.stores.ledger.week(now).await?.spent;
+        }
+        let segment = self
+            .stores
+            .journal
+            .cut(&self.run, self.checkpoint.clone())
+            .await?;
+        fault::point("pipeline.cut");
+        self.commit(segment).await
+    }
+
+    /// Takes in a segment that the state store does not know; its lines were noted before.
+    pub(crate) async fn adopt(&mut self, segment: SegmentInfo, checkpoint: Checkpoint) -> Result<()> {
+        for (name, at) in checkpoint.cursors {
+            self.set_cursor(&name, at);
+        }
+        for slice in checkpoint.slices {
+            if !self.checkpoint.slices.contains(&slice) {
+                self.add_slice(slice);
+            }
+        }
+        if checkpoint.generation > self.checkpoint.generation {
+            self.set_generation(checkpoint.generation);
+        }
+        self.commit(Some(segment)).await
+    }
+
+    /// Notes a record that stands on the next line of the segment in hand.
+    pub(crate) fn note_line(&mut self, mut known: Known) {
+        known.position = Position::new(u64::MAX, FIRST_LINE + self.pending.records);
+        self.pending.records += 1;
+        self.pending
+            .known
+            .insert((known.stream.clone(), known.key.clone()), known);
+    }
+
+    /// Passes over a line of an adopted segment that holds no record any more.
+    pub(crate) fn skip_line(&mut self) {
+        self.pending.records += 1;
+    }
+
+    async fn commit(&mut self, segment: Option<SegmentInfo>) -> Result<()> {
+        let cut = segment.as_ref().map(|info| Event::SegmentCut {
+            segment: info.number,
+            bytes: info.stored_bytes,
+        });
+        let progress = std::mem::take(&mut self.pending).into_progress(segment, self.prints.take_fresh());
+        self.opened_at = None;
+        if !progress.is_empty() {
+            self.stores.state.commit(self.fence, progress).await?;
+            fault::point("pipeline.committed");
+        }
+        if let Some(event) = cut {
+            self.stores.observer.notice(event);
+        }
+        Ok(())
+    }
+}
+
+impl Pending {
+    fn into_progress(self, segment: Option<SegmentInfo>, paths: BTreeMap<String, u32>) -> Progress {
+        let number = segment.as_ref().map_or(0, |info| info.number);
+        let settle = |mut known: Known| {
+            if known.position.segment == u64::MAX {
+                known.position.segment = number;
+            }
+            known
+        };
+        Progress {
+            segment,
+            known: self.known.into_values().map(settle).collect(),
+            done: self.done.into_keys().collect(),
+            queued: self.queued.into_values().collect(),
+            paths,
+            ..self.progress
+        }
+    }
+}
+
+/// Cursors, slices and generation as the state store has them.
+pub(crate) async fn stored_checkpoint(stores: &Stores) -> Result<Checkpoint> {
+    Ok(Checkpoint {
+        cursors: stores.state.cursors().await?,
+        slices: stores.state.slices(&StreamName::CALLS).await?,
+        generation: stores.state.generation().await?,
+        ledger: Vec::new(),
+    })
+}

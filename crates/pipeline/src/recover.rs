@@ -1,0 +1,150 @@
+//! Start-up: whatever a killed run left behind becomes part of journal and state, without a request.
+//!
+//! The same code rebuilds a lost state store: then every segment is one that it does not know.
+
+use std::collections::HashMap;
+
+use clarion_core::json::Json;
+use clarion_core::{
+    Entry, Error, Fingerprint, Kind, Known, Op, Reason, RecordKey, Result, SegmentInfo, SegmentNo,
+    SourceRecord, StreamName, parse_timestamp,
+};
+
+use crate::engine::{Stores, Writer};
+use crate::judge;
+use crate::listing::queue_entry;
+use crate::record::Arrival;
+use crate::recorder::{Recorder, stored_checkpoint};
+
+/// Closes the open segment of a dead process and adopts every segment that the state store does not know.
+pub(crate) async fn recover(stores: &Stores, writer: &Writer) -> Result<u64> {
+    stores
+        .journal
+        .recover(&writer.run, stored_checkpoint(stores).await?)
+        .await?;
+    let last = last_known(stores).await?;
+    let mut recorder = Recorder::open(stores, writer).await?;
+    let mut adopted = 0;
+    for segment in stores.journal.segments(last).await? {
+        tracing::info!(
+            segment = segment.number,
+            records = segment.records,
+            "adopting a segment"
+        );
+        adopt(stores, &mut recorder, segment).await?;
+        adopted += 1;
+    }
+    Ok(adopted)
+}
+
+/// The last segment of the state store, which the journal must have as well, unchanged.
+async fn last_known(stores: &Stores) -> Result<SegmentNo> {
+    let Some(last) = stores.state.segments(0).await?.pop() else {
+        return Ok(0);
+    };
+    let found = stores.journal.segments(last.number - 1).await?.into_iter().next();
+    match found {
+        Some(found) if found.number == last.number && found.checksum == last.checksum => Ok(last.number),
+        Some(found) if found.number == last.number => {
+            Err(damaged("a journal segment was altered", last.number))
+        }
+        _ => Err(damaged(
+            "the journal lacks a segment that the state store knows",
+            last.number,
+        )),
+    }
+}
+
+fn damaged(what: &str, segment: SegmentNo) -> Error {
+    Error::new(Kind::Corrupt, what).with("segment", format!("{segment:012}")).hint(
+        "restore the journal's folder from a backup; nothing was changed. If the journal is lost for good, move the \
+         state store away as well: the next sync fetches everything anew",
+    )
+}
+
+async fn adopt(stores: &Stores, recorder: &mut Recorder, segment: SegmentInfo) -> Result<()> {
+    let header = stores.journal.header(segment.number).await?;
+    let entries = stores.journal.read(segment.number).await?;
+    let known = previous_versions(recorder, &entries).await?;
+    let mut latest: HashMap<(StreamName, RecordKey), Known> = known;
+    for entry in &entries {
+        match entry {
+            Some(entry) => adopt_entry(recorder, &mut latest, entry, header.checkpoint.generation),
+            None => recorder.skip_line(),
+        }
+    }
+    recorder.adopt(segment, header.checkpoint).await
+}
+
+async fn previous_versions(
+    recorder: &Recorder,
+    entries: &[Option<Entry>],
+) -> Result<HashMap<(StreamName, RecordKey), Known>> {
+    let mut keys: HashMap<StreamName, Vec<RecordKey>> = HashMap::new();
+    for entry in entries.iter().flatten() {
+        keys.entry(entry.stream.clone())
+            .or_default()
+            .push(entry.key.clone());
+    }
+    let mut known = HashMap::new();
+    for (stream, keys) in keys {
+        for (key, found) in recorder.known(&stream, &keys).await? {
+            known.insert((stream.clone(), key), found);
+        }
+    }
+    Ok(known)
+}
+
+fn adopt_entry(
+    recorder: &mut Recorder,
+    latest: &mut HashMap<(StreamName, RecordKey), Known>,
+    entry: &Entry,
+    generation: u32,
+) {
+    let id = (entry.stream.clone(), entry.key.clone());
+    let previous = latest.get(&id);
+    let record = source_record(entry);
+    let json = Json::parse(&record.data).unwrap_or(Json::Null);
+    let is_call = entry.stream == StreamName::CALLS;
+    let fingerprint = if is_call {
+        recorder.prints.take(&json)
+    } else {
+        Fingerprint::default()
+    };
+    let arrival = Arrival {
+        stream: &entry.stream,
+        record: &record,
+        private: entry.private,
+        at: entry.observed_at,
+        fingerprint,
+        generation,
+    };
+    let known = Known {
+        gone: entry.op == Op::Delete,
+        ..arrival.known()
+    };
+    if is_call && entry.op == Op::Upsert {
+        let reason = judge::details_reason(previous, &known, &recorder.prints, &json, Reason::Ready);
+        if let Some(reason) = reason {
+            recorder.queue(queue_entry(&known, reason, entry.observed_at));
+        }
+    }
+    if entry.stream == StreamName::CALL_DETAILS {
+        recorder.done(&entry.stream, &entry.key);
+    }
+    latest.insert(id, known.clone());
+    recorder.note_line(known);
+}
+
+/// What the record was when it came in, read from its own fields.
+fn source_record(entry: &Entry) -> SourceRecord {
+    let json = Json::parse(&entry.data).unwrap_or(Json::Null);
+    let text = |name: &str| json.get(name).and_then(Json::as_str);
+    SourceRecord {
+        key: entry.key.clone(),
+        time: text("time").and_then(parse_timestamp),
+        modified: text("last_modified_time").and_then(parse_timestamp),
+        status: text("status").map(str::to_owned),
+        data: entry.data.clone(),
+    }
+}

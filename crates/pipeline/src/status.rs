@@ -1,0 +1,205 @@
+//! What `status` and `streams` show.
+
+use std::collections::BTreeMap;
+
+use clarion_core::{Rejected, Result, StreamName, Timestamp, WeekUse};
+use serde::Serialize;
+
+use crate::engine::Engine;
+
+#[derive(Debug, Serialize)]
+pub struct Status {
+    pub runs: Vec<serde_json::Value>,
+    pub streams: Vec<StreamStatus>,
+    pub queue: Vec<QueueStatus>,
+    pub quota: QuotaStatus,
+    pub journal: JournalStatus,
+    pub destinations: Vec<DestinationStatus>,
+    pub rejected: Vec<Rejected>,
+    /// Generation of `call_details` under way.
+    pub generation: u32,
+}
+
+#[derive(Debug, Serialize)]
+pub struct StreamStatus {
+    pub name: String,
+    pub mode: &'static str,
+    pub key: &'static str,
+    pub cursor: Option<Timestamp>,
+    pub enabled: bool,
+    pub rows: u64,
+    pub last_success: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct QueueStatus {
+    pub reason: &'static str,
+    pub waiting: u64,
+    pub due: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct QuotaStatus {
+    pub week_start: Timestamp,
+    pub used: u64,
+    pub left: Option<u64>,
+    pub resets_at: Timestamp,
+    pub by_purpose: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct JournalStatus {
+    pub segments: u64,
+    pub records: u64,
+    pub raw_bytes: u64,
+    pub stored_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct DestinationStatus {
+    pub name: String,
+    pub position: Option<String>,
+    /// Journal records that it has not loaded.
+    pub lag_records: Option<u64>,
+    pub tables: BTreeMap<String, u64>,
+    pub error: Option<String>,
+}
+
+/// Runs shown.
+const RUNS: u32 = 5;
+/// Rejected records shown.
+const REJECTED: u32 = 20;
+
+impl Engine {
+    pub async fn status(&self) -> Result<Status> {
+        let now = self.stores.clock.now();
+        let state = &self.stores.state;
+        let runs = state
+            .runs(RUNS)
+            .await?
+            .into_iter()
+            .map(|run| run_json(&run))
+            .collect();
+        let depth = state.queue_depth(now).await?;
+        let queue = depth.into_iter().map(|(reason, (waiting, due))| QueueStatus {
+            reason: reason.as_str(),
+            waiting,
+            due,
+        });
+        let segments = state.segments(0).await?;
+        Ok(Status {
+            runs,
+            streams: self.stream_status().await?,
+            queue: queue.collect(),
+            quota: self.quota_status(&self.stores.ledger.week(now).await?),
+            journal: JournalStatus {
+                segments: segments.len() as u64,
+                records: segments.iter().map(|segment| u64::from(segment.records)).sum(),
+                raw_bytes: segments.iter().map(|segment| segment.raw_bytes).sum(),
+                stored_bytes: segments.iter().map(|segment| segment.stored_bytes).sum(),
+            },
+            destinations: self.destination_status().await?,
+            rejected: state.rejected(REJECTED).await?,
+            generation: state.generation().await?,
+        })
+    }
+
+    pub async fn stream_status(&self) -> Result<Vec<StreamStatus>> {
+        let cursors = self.stores.state.cursors().await?;
+        let last_success = self.last_success().await?;
+        let settings = &self.streams;
+        let streams = [
+            (
+                StreamName::CALLS,
+                "incremental by last_modified_time",
+                settings.calls.enabled,
+            ),
+            (
+                StreamName::CALL_DETAILS,
+                "full loads",
+                settings.call_details.enabled,
+            ),
+            (StreamName::USERS, "snapshot", settings.users.enabled),
+        ];
+        let mut status = Vec::new();
+        for (stream, mode, enabled) in streams {
+            status.push(StreamStatus {
+                cursor: cursors.get(&format!("{stream}.forward")).copied(),
+                rows: self.stores.state.count_known(&stream).await?,
+                name: stream.to_string(),
+                mode,
+                key: "id",
+                enabled,
+                last_success,
+            });
+        }
+        Ok(status)
+    }
+
+    async fn last_success(&self) -> Result<Option<Timestamp>> {
+        let runs = self.stores.state.runs(50).await?;
+        Ok(runs
+            .into_iter()
+            .find(|run| run.outcome == "done")
+            .and_then(|run| run.ended_at))
+    }
+
+    fn quota_status(&self, week: &WeekUse) -> QuotaStatus {
+        let mut by_purpose: BTreeMap<&'static str, u64> = BTreeMap::new();
+        for spent in &week.spent {
+            *by_purpose.entry(spent.purpose.as_str()).or_default() += spent.requests;
+        }
+        QuotaStatus {
+            week_start: week.week_start,
+            used: week.used,
+            left: (self.weekly_requests > 0).then(|| self.weekly_requests.saturating_sub(week.used)),
+            resets_at: week.resumes_at,
+            by_purpose,
+        }
+    }
+
+    async fn destination_status(&self) -> Result<Vec<DestinationStatus>> {
+        let segments = self.stores.state.segments(0).await?;
+        let mut status = Vec::new();
+        for destination in &self.destinations {
+            let name = destination.name().to_owned();
+            status.push(match destination.inspect().await {
+                Ok(state) => DestinationStatus {
+                    name,
+                    position: Some(state.position.to_string()),
+                    lag_records: Some(
+                        segments
+                            .iter()
+                            .filter(|segment| segment.number > state.position.segment)
+                            .map(|segment| u64::from(segment.records))
+                            .sum(),
+                    ),
+                    tables: state
+                        .tables
+                        .iter()
+                        .map(|(table, stats)| (table.to_string(), stats.rows))
+                        .collect(),
+                    error: None,
+                },
+                Err(error) => DestinationStatus {
+                    name,
+                    position: None,
+                    lag_records: None,
+                    tables: BTreeMap::new(),
+                    error: Some(error.chain()),
+                },
+            });
+        }
+        Ok(status)
+    }
+}
+
+fn run_json(run: &clarion_core::RunRecord) -> serde_json::Value {
+    serde_json::json!({
+        "run_id": run.id.as_str(),
+        "kind": run.kind,
+        "outcome": run.outcome,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+    })
+}

@@ -1,0 +1,220 @@
+//! One sync: recover, extract, load, report.
+
+use clarion_core::{
+    Error, Kind, Outcome, QuotaReport, RequestReport, Result, RunRecord, RunReport, StreamName, Timestamp,
+};
+
+use crate::calls::CallsPass;
+use crate::details::DetailsPass;
+use crate::engine::{Engine, Writer};
+use crate::generation::{self, Share};
+use crate::listing::Phase;
+use crate::load::{LoadOptions, LoadOutcome};
+use crate::recorder::{Recorder, stored_checkpoint};
+use crate::recover::recover;
+use crate::snapshot::sync_snapshot;
+use crate::tally::Tally;
+
+#[derive(Debug, Clone, Default)]
+pub struct SyncOptions {
+    /// Only these streams; all that are enabled if empty.
+    pub streams: Vec<StreamName>,
+    /// List all of history and fetch everything again.
+    pub full: bool,
+}
+
+/// How a run ended: its report, and the errors behind it for whoever prints them.
+pub struct RunEnd {
+    pub report: RunReport,
+    pub errors: Vec<Error>,
+}
+
+/// What is fixed when a run begins.
+struct Frame<'w> {
+    writer: &'w Writer,
+    kind: &'w str,
+    started_at: Timestamp,
+}
+
+impl Engine {
+    /// One incremental run, then a load of every destination.
+    pub async fn sync(&self, writer: &Writer, options: &SyncOptions) -> Result<RunEnd> {
+        let kind = if options.full { "sync --full" } else { "sync" };
+        let frame = Frame {
+            writer,
+            kind,
+            started_at: self.stores.clock.now(),
+        };
+        self.remember(&frame, None).await?;
+        let mut tally = Tally::default();
+        let adopted = recover(&self.stores, writer).await?;
+        if adopted > 0 {
+            tally.warn(format!(
+                "took in {adopted} journal segment(s) of a run that did not end properly"
+            ));
+        }
+        let extracted = self
+            .stores
+            .stop
+            .or(self.extract(writer, options, &mut tally))
+            .await;
+        if let Err(error) = extracted {
+            self.save_what_came(writer).await?;
+            tally.errors.push(error);
+        }
+        self.source.settle().await?;
+        let loaded = self.load_unless_stopped(writer, &mut tally).await?;
+        let end = self.report(&frame, tally, loaded).await?;
+        self.remember(&frame, Some(&end.report)).await?;
+        Ok(end)
+    }
+
+    async fn extract(&self, writer: &Writer, options: &SyncOptions, tally: &mut Tally) -> Result<()> {
+        let mut recorder = Recorder::open(&self.stores, writer).await?;
+        let wanted = |stream: &StreamName| options.streams.is_empty() || options.streams.contains(stream);
+        if self.streams.users.enabled && wanted(&StreamName::USERS) {
+            let done = sync_snapshot(self, &mut recorder, tally, &StreamName::USERS).await;
+            note(tally, done)?;
+        }
+        generation::begin_if_due(self, &mut recorder, options.full).await?;
+        if self.streams.calls.enabled && wanted(&StreamName::CALLS) {
+            let _phase = Phase::begin(self.stores.observer.as_ref(), StreamName::CALLS, None);
+            let pass = CallsPass {
+                engine: self,
+                recorder: &mut recorder,
+                tally,
+                full: options.full,
+            };
+            let done = pass.run().await;
+            note(tally, done)?;
+            recorder.flush().await?;
+        }
+        if self.streams.call_details.enabled && wanted(&StreamName::CALL_DETAILS) {
+            let share = Share::of_this_run(self, &mut recorder, options.full).await?;
+            let pass = DetailsPass {
+                engine: self,
+                recorder: &mut recorder,
+                tally,
+                share,
+                failures_in_a_row: 0,
+            };
+            let done = pass.run().await;
+            recorder.flush().await?;
+            note(tally, done)?;
+        }
+        recorder.flush().await
+    }
+
+    /// What was appended when extraction broke off is cut and adopted, so that nothing of it is paid for again.
+    async fn save_what_came(&self, writer: &Writer) -> Result<()> {
+        let checkpoint = stored_checkpoint(&self.stores).await?;
+        self.stores.journal.cut(&writer.run, checkpoint).await?;
+        recover(&self.stores, writer).await.map(|_| ())
+    }
+
+    async fn load_unless_stopped(&self, writer: &Writer, tally: &mut Tally) -> Result<LoadOutcome> {
+        if self.stores.stop.is_requested() {
+            return Ok(LoadOutcome::default());
+        }
+        let options = LoadOptions::default();
+        let loading = self.load_recovered(writer, &options);
+        match self.stores.stop.or(loading).await {
+            Err(error) if error.kind() == Kind::Interrupted => {
+                tally.errors.push(error);
+                Ok(LoadOutcome::default())
+            }
+            loaded => loaded,
+        }
+    }
+
+    async fn report(&self, frame: &Frame<'_>, mut tally: Tally, loaded: LoadOutcome) -> Result<RunEnd> {
+        for value in &loaded.rejected {
+            tally.stream(&value.stream).rejected += 1;
+        }
+        tally.warnings.extend(loaded.schema_changes);
+        tally.errors.extend(loaded.errors);
+        let outcome = outcome(&tally);
+        let usage = self.source.usage();
+        let report = RunReport {
+            run_id: frame.writer.run.to_string(),
+            kind: frame.kind.to_owned(),
+            outcome,
+            started_at: frame.started_at,
+            ended_at: self.stores.clock.now(),
+            requests: RequestReport {
+                total: usage.total,
+                by_stream: usage.by_stream,
+                by_purpose: usage.by_purpose,
+                retried: usage.retried,
+                rate_limited: usage.rate_limited,
+            },
+            streams: tally.streams,
+            destinations: loaded.reports,
+            quota: self.quota(outcome).await?,
+            warnings: tally.warnings,
+            errors: tally.errors.iter().map(Error::chain).collect(),
+            holes: tally.holes,
+        };
+        Ok(RunEnd {
+            report,
+            errors: tally.errors,
+        })
+    }
+
+    async fn quota(&self, outcome: Outcome) -> Result<QuotaReport> {
+        let week = self.stores.ledger.week(self.stores.clock.now()).await?;
+        let left = (self.weekly_requests > 0).then(|| self.weekly_requests.saturating_sub(week.used));
+        let resumes_at = (outcome == Outcome::Paused).then_some(week.resumes_at);
+        Ok(QuotaReport {
+            week_start: Some(week.week_start),
+            used: week.used,
+            left,
+            resumes_at,
+        })
+    }
+
+    async fn remember(&self, frame: &Frame<'_>, report: Option<&RunReport>) -> Result<()> {
+        let outcome = report.map_or_else(|| "running".to_owned(), |report| word(report.outcome).to_owned());
+        let run = RunRecord {
+            id: frame.writer.run.clone(),
+            kind: frame.kind.to_owned(),
+            outcome,
+            started_at: frame.started_at,
+            ended_at: report.map(|report| report.ended_at),
+            report: report
+                .and_then(|report| serde_json::to_string(report).ok())
+                .unwrap_or_default(),
+        };
+        self.stores.state.save_run(&run).await
+    }
+}
+
+/// One stream's failure does not stop the others, unless it concerns them all.
+fn note(tally: &mut Tally, done: Result<()>) -> Result<()> {
+    let Err(error) = done else { return Ok(()) };
+    match error.kind() {
+        Kind::Remote | Kind::Protocol | Kind::Refused | Kind::NotFound => tally.errors.push(error),
+        Kind::Unproven => tracing::warn!(error = %error.chain(), "a listing could not be proved"),
+        _ => return Err(error),
+    }
+    Ok(())
+}
+
+fn outcome(tally: &Tally) -> Outcome {
+    let only_quota = tally.errors.iter().all(|error| error.kind() == Kind::Quota);
+    match (tally.errors.is_empty(), only_quota, tally.holes.is_empty()) {
+        (true, _, true) => Outcome::Done,
+        (true, _, false) => Outcome::Partial,
+        (false, true, _) => Outcome::Paused,
+        (false, false, _) => Outcome::Failed,
+    }
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Partial => "partial",
+        Outcome::Paused => "paused",
+        Outcome::Failed => "failed",
+    }
+}
