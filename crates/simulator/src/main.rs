@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use clap::Parser;
 use clarion_simulator::{Options, run};
 
@@ -37,6 +38,9 @@ struct Arguments {
     /// Seed of generated calls and of faults
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// "Now" for generated calls, as 2026-11-13T16:20:00Z; the moment of the start without it
+    #[arg(long)]
+    as_of: Option<DateTime<Utc>>,
     /// Compress answers for clients that accept it
     #[arg(long)]
     gzip: bool,
@@ -55,6 +59,7 @@ async fn main() -> anyhow::Result<()> {
         weekly_quota: arguments.weekly_quota,
         faults: arguments.faults,
         seed: arguments.seed,
+        as_of: arguments.as_of,
         gzip: arguments.gzip,
         ..Options::default()
     };

@@ -18,7 +18,8 @@ const PAGE_CAP_BYTES: usize = 6 * 1024 * 1024;
 /// Settings of one simulator; `Options::default()` behaves like the vendor on a small generated workspace.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Address to listen on; loopback unless told otherwise.
+    /// Address to listen on; loopback unless told otherwise. The control endpoint asks for no credentials,
+    /// so any other address belongs on a network of its own.
     pub bind: IpAddr,
     /// Port to listen on; 0 takes a free one.
     pub port: u16,

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on should stop where it is"
 )]
+
 mod answers;
 mod client;
 mod edits;
