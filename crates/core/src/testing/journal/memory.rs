@@ -1,0 +1,182 @@
+//! A journal without a disk.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::{
+    Checkpoint, Clock, Entry, Error, IndexLine, Journal, Kind, Result, RunId, SegmentHeader, SegmentInfo,
+    SegmentNo, content_hash,
+};
+
+/// The journal's double in memory. Its disk outlives it: [`MemoryJournal::reopen`] is the next process on it.
+pub struct MemoryJournal {
+    clock: Arc<dyn Clock>,
+    disk: Arc<Mutex<Disk>>,
+    process: u64,
+}
+
+#[derive(Default)]
+struct Disk {
+    processes: u64,
+    open: Option<OpenSegment>,
+    segments: Vec<(SegmentInfo, SegmentHeader, Vec<Entry>)>,
+}
+
+#[derive(Default)]
+struct OpenSegment {
+    process: u64,
+    entries: Vec<Entry>,
+}
+
+impl MemoryJournal {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            disk: Arc::default(),
+            process: 0,
+        }
+    }
+
+    /// Another process on the same disk; this one counts as dead.
+    pub fn reopen(&self) -> Self {
+        let mut disk = self.disk();
+        disk.processes += 1;
+        Self {
+            clock: Arc::clone(&self.clock),
+            disk: Arc::clone(&self.disk),
+            process: disk.processes,
+        }
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self, disk: &mut Disk, run: &RunId, checkpoint: Checkpoint) -> Option<SegmentInfo> {
+        let entries = disk.open.take()?.entries;
+        let raw_bytes = entries.iter().map(size).sum();
+        let text: Vec<u8> = entries
+            .iter()
+            .flat_map(|entry| entry.data.iter().copied())
+            .collect();
+        let info = SegmentInfo {
+            number: disk.segments.len() as u64 + 1,
+            records: u32::try_from(entries.len()).expect("a test has few records"),
+            raw_bytes,
+            stored_bytes: raw_bytes,
+            checksum: format!("{:016x}", content_hash(&text)),
+        };
+        let header = SegmentHeader {
+            format: 1,
+            workspace: "memory".to_owned(),
+            run_id: run.clone(),
+            created_at: self.clock.now(),
+            raw_bytes,
+            checksum: info.checksum.clone(),
+            checkpoint,
+            index: entries.iter().map(|entry| Some(index_line(entry))).collect(),
+        };
+        disk.segments.push((info.clone(), header, entries));
+        Some(info)
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn recover(&self, run: &RunId, checkpoint: Checkpoint) -> Result<()> {
+        let mut disk = self.disk();
+        if disk
+            .open
+            .as_ref()
+            .is_some_and(|open| open.process != self.process)
+        {
+            self.close(&mut disk, run, checkpoint);
+        }
+        Ok(())
+    }
+
+    async fn append(&self, entry: &Entry) -> Result<()> {
+        let mut disk = self.disk();
+        let open = disk.open.get_or_insert_with(|| OpenSegment {
+            process: self.process,
+            entries: Vec::new(),
+        });
+        if open.process != self.process {
+            return Err(Error::new(
+                Kind::Conflict,
+                "the journal has an open segment of another process",
+            ));
+        }
+        open.entries.push(entry.clone());
+        Ok(())
+    }
+
+    fn open_bytes(&self) -> u64 {
+        let disk = self.disk();
+        let own = disk.open.as_ref().filter(|open| open.process == self.process);
+        own.map_or(0, |open| open.entries.iter().map(size).sum())
+    }
+
+    async fn cut(&self, run: &RunId, checkpoint: Checkpoint) -> Result<Option<SegmentInfo>> {
+        let mut disk = self.disk();
+        if disk
+            .open
+            .as_ref()
+            .is_some_and(|open| open.process != self.process)
+        {
+            return Ok(None);
+        }
+        Ok(self.close(&mut disk, run, checkpoint))
+    }
+
+    async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>> {
+        let disk = self.disk();
+        Ok(disk
+            .segments
+            .iter()
+            .map(|(info, ..)| info.clone())
+            .filter(|info| info.number > after)
+            .collect())
+    }
+
+    async fn header(&self, segment: SegmentNo) -> Result<SegmentHeader> {
+        let disk = self.disk();
+        let (_, header, _) = find(&disk, segment)?;
+        Ok(header.clone())
+    }
+
+    async fn read(&self, segment: SegmentNo) -> Result<Vec<Option<Entry>>> {
+        let disk = self.disk();
+        let (.., entries) = find(&disk, segment)?;
+        Ok(entries.iter().cloned().map(Some).collect())
+    }
+}
+
+fn find(disk: &Disk, segment: SegmentNo) -> Result<&(SegmentInfo, SegmentHeader, Vec<Entry>)> {
+    disk.segments
+        .iter()
+        .find(|(info, ..)| info.number == segment)
+        .ok_or_else(|| Error::new(Kind::Corrupt, "a journal segment is missing").with("segment", segment))
+}
+
+fn index_line(entry: &Entry) -> IndexLine {
+    let Entry {
+        stream,
+        key,
+        op,
+        time,
+        ..
+    } = entry;
+    IndexLine {
+        stream: stream.clone(),
+        key: key.clone(),
+        op: *op,
+        time: *time,
+    }
+}
+
+/// What the record costs, about: its data and an envelope.
+fn size(entry: &Entry) -> u64 {
+    100 + entry.data.len() as u64
+}

@@ -1,0 +1,264 @@
+//! What every journal must do.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::{
+    Checkpoint, Entry, Journal, Kind, Op, RecordKey, RunId, SegmentNo, StreamName, Timestamp, from_millis,
+    parse_timestamp,
+};
+
+/// Opens one journal as often as asked; each time as a new process that finds what the ones before left.
+pub type Opener = Box<dyn Fn() -> Box<dyn Journal> + Send + Sync>;
+
+/// Runs every scenario, each on a journal of its own that `fresh` makes.
+pub async fn conforms(fresh: &(dyn Fn() -> Opener + Sync)) {
+    a_new_journal_is_empty(&fresh()).await;
+    what_was_appended_is_read_back_as_it_was(&fresh()).await;
+    the_header_tells_what_the_segment_holds(&fresh()).await;
+    segments_are_numbered_from_one_without_gaps(&fresh()).await;
+    the_next_process_goes_on_with_the_next_number(&fresh()).await;
+    a_dead_process_loses_nothing_it_appended(&fresh()).await;
+    nothing_is_appended_to_a_dead_processes_segment(&fresh()).await;
+    recovery_leaves_the_own_open_segment_alone(&fresh()).await;
+    a_missing_segment_is_corrupt_and_named(&fresh()).await;
+}
+
+/// A record of `calls` with a time, as the vendor would send it.
+pub fn entry(key: &str) -> Entry {
+    let time = "2026-03-01T09:30:00.000Z";
+    Entry {
+        stream: StreamName::CALLS,
+        key: RecordKey::parse(key).expect("test keys are not empty"),
+        op: Op::Upsert,
+        observed_at: from_millis(1_790_000_000_123),
+        private: Some(false),
+        time: parse_timestamp(time),
+        data: Bytes::from(format!(
+            "{{\"id\":\"{key}\",\"time\":\"{time}\",\"title\":\"Grüße 👋\"}}"
+        )),
+    }
+}
+
+async fn a_new_journal_is_empty(open: &Opener) {
+    let journal = open();
+    journal
+        .recover(&run(), Checkpoint::default())
+        .await
+        .expect("recovers");
+    assert_eq!(journal.open_bytes(), 0);
+    assert_eq!(
+        journal.cut(&run(), Checkpoint::default()).await.expect("cuts"),
+        None
+    );
+    assert!(journal.segments(0).await.expect("lists").is_empty());
+}
+
+async fn what_was_appended_is_read_back_as_it_was(open: &Opener) {
+    let journal = open();
+    let entries = assorted();
+    append(&*journal, &entries).await;
+    assert!(journal.open_bytes() > 0);
+    assert_eq!(cut(&*journal).await, 1);
+    assert_eq!(journal.open_bytes(), 0);
+    assert_eq!(read(&*journal, 1).await, entries);
+    assert_eq!(read(&*open(), 1).await, entries, "another process reads the same");
+}
+
+async fn the_header_tells_what_the_segment_holds(open: &Opener) {
+    let journal = open();
+    let entries = assorted();
+    append(&*journal, &entries).await;
+    let info = journal
+        .cut(&run(), checkpoint())
+        .await
+        .expect("cuts")
+        .expect("has records");
+    let header = journal.header(1).await.expect("reads");
+    assert_eq!(header.run_id, run());
+    assert_eq!(header.checkpoint, checkpoint());
+    assert_eq!(header.raw_bytes, info.raw_bytes);
+    assert_eq!(info.records as usize, entries.len());
+    assert_eq!(header.index.len(), entries.len());
+    for (line, entry) in header.index.iter().zip(&entries) {
+        let line = line.as_ref().expect("nothing was dropped");
+        assert_eq!(
+            (&line.stream, &line.key, line.op),
+            (&entry.stream, &entry.key, entry.op)
+        );
+        assert_eq!(line.time, entry.time);
+    }
+}
+
+async fn segments_are_numbered_from_one_without_gaps(open: &Opener) {
+    let journal = open();
+    let mut infos = Vec::new();
+    for key in ["a", "b", "c"] {
+        append(&*journal, &[entry(key)]).await;
+        infos.extend(journal.cut(&run(), Checkpoint::default()).await.expect("cuts"));
+        assert_eq!(
+            journal.cut(&run(), Checkpoint::default()).await.expect("cuts"),
+            None,
+            "nothing was appended"
+        );
+    }
+    let numbers: Vec<SegmentNo> = infos.iter().map(|info| info.number).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert_eq!(journal.segments(0).await.expect("lists"), infos);
+    assert_eq!(journal.segments(2).await.expect("lists"), infos[2..]);
+    assert!(journal.segments(3).await.expect("lists").is_empty());
+}
+
+async fn the_next_process_goes_on_with_the_next_number(open: &Opener) {
+    for (key, number) in [("a", 1), ("b", 2), ("c", 3)] {
+        let journal = open();
+        journal
+            .recover(&run(), Checkpoint::default())
+            .await
+            .expect("recovers");
+        append(&*journal, &[entry(key)]).await;
+        assert_eq!(cut(&*journal).await, number);
+    }
+}
+
+async fn a_dead_process_loses_nothing_it_appended(open: &Opener) {
+    let entries = assorted();
+    let dead = open();
+    append(&*dead, &entries[..1]).await;
+    assert_eq!(cut(&*dead).await, 1);
+    append(&*dead, &entries).await;
+    drop(dead);
+    let journal = open();
+    for _ in 0..2 {
+        journal.recover(&run(), checkpoint()).await.expect("recovers");
+        assert_eq!(journal.segments(0).await.expect("lists").len(), 2);
+        assert_eq!(read(&*journal, 2).await, entries);
+        assert_eq!(journal.header(2).await.expect("reads").checkpoint, checkpoint());
+    }
+    append(&*journal, &entries).await;
+    assert_eq!(cut(&*journal).await, 3);
+}
+
+async fn nothing_is_appended_to_a_dead_processes_segment(open: &Opener) {
+    let dead = open();
+    append(&*dead, &[entry("a")]).await;
+    drop(dead);
+    let journal = open();
+    let error = journal
+        .append(&entry("b"))
+        .await
+        .expect_err("must be recovered first");
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert_eq!(
+        journal
+            .cut(&run(), Checkpoint::default())
+            .await
+            .expect("nothing is its own"),
+        None
+    );
+    journal
+        .recover(&run(), Checkpoint::default())
+        .await
+        .expect("recovers");
+    assert_eq!(read(&*journal, 1).await, [entry("a")]);
+}
+
+async fn recovery_leaves_the_own_open_segment_alone(open: &Opener) {
+    let journal = open();
+    append(&*journal, &[entry("a")]).await;
+    journal
+        .recover(&run(), Checkpoint::default())
+        .await
+        .expect("recovers");
+    assert!(journal.segments(0).await.expect("lists").is_empty());
+    append(&*journal, &[entry("b")]).await;
+    assert_eq!(cut(&*journal).await, 1);
+    assert_eq!(read(&*journal, 1).await, [entry("a"), entry("b")]);
+}
+
+async fn a_missing_segment_is_corrupt_and_named(open: &Opener) {
+    let journal = open();
+    for error in [
+        journal.read(7).await.expect_err("is not there"),
+        journal.header(7).await.expect_err("is not there"),
+    ] {
+        assert_eq!(error.kind(), Kind::Corrupt);
+        assert!(
+            error
+                .context()
+                .iter()
+                .any(|(name, value)| *name == "segment" && value.contains('7')),
+            "{error}"
+        );
+    }
+}
+
+/// Every kind of envelope, and text that a journal must not touch.
+fn assorted() -> Vec<Entry> {
+    let odd_key = RecordKey::parse(",\"data\":{\n\u{0}\\é").expect("not empty");
+    let nothing_known = Entry {
+        stream: StreamName::USERS,
+        key: odd_key,
+        private: None,
+        time: None,
+        ..entry("u")
+    };
+    let odd =
+        br#"{"id":"d", "time":"2026-03-01T09:30:00Z","t":"\ud83d \u0000 \\ \"data\":","n":1e400 , "z":-0.0}"#;
+    let details = Entry {
+        stream: StreamName::CALL_DETAILS,
+        private: Some(true),
+        data: Bytes::from_static(odd),
+        ..entry("d")
+    };
+    let deleted = Entry {
+        op: Op::Delete,
+        time: None,
+        data: Bytes::new(),
+        ..entry("gone")
+    };
+    let last = Entry {
+        observed_at: Timestamp::UNIX_EPOCH,
+        time: None,
+        data: Bytes::from("{}"),
+        ..entry("z")
+    };
+    vec![entry("a"), nothing_known, details, deleted, last]
+}
+
+fn checkpoint() -> Checkpoint {
+    let cursors = BTreeMap::from([("calls".to_owned(), from_millis(1_780_000_000_000))]);
+    Checkpoint {
+        cursors,
+        generation: 3,
+        ..Checkpoint::default()
+    }
+}
+
+fn run() -> RunId {
+    RunId::new("20261120T115200-4f2a")
+}
+
+async fn append(journal: &dyn Journal, entries: &[Entry]) {
+    for entry in entries {
+        journal.append(entry).await.expect("appends");
+    }
+}
+
+async fn cut(journal: &dyn Journal) -> SegmentNo {
+    journal
+        .cut(&run(), Checkpoint::default())
+        .await
+        .expect("cuts")
+        .expect("has records")
+        .number
+}
+
+async fn read(journal: &dyn Journal, segment: SegmentNo) -> Vec<Entry> {
+    let records = journal.read(segment).await.expect("reads");
+    records
+        .into_iter()
+        .map(|record| record.expect("nothing was dropped"))
+        .collect()
+}
