@@ -1,1 +1,25 @@
-//! clarion-journal
+//! The journal on a local folder: the only thing extraction writes, the only thing destinations read.
+//!
+//! ```text
+//! <folder>/open.zst                          the open segment: token, then one growing zstd frame of record lines
+//! <folder>/segments/000000000001.ndjson.zst  header frame, token, record frame, seal
+//! ```
+//! A segment is valid zstd throughout: `zstd -dc` shows the header on line 1 and a record on every other line.
+//! Token and seal are skippable frames, which decoders pass over: the token tells which open segment a numbered one
+//! was made from, the seal is the checksum of every byte before it.
+//!
+//! Invariant: a numbered segment is complete and synced before it has its number, and never changes under appends.
+//! Invariant: the open segment is removed only once the numbered one with its token is durable.
+
+mod envelope;
+mod failure;
+mod file_journal;
+mod frame;
+mod salvage;
+mod segment;
+mod settings;
+mod spool;
+mod store;
+
+pub use file_journal::FileJournal;
+pub use settings::Settings;

@@ -1,0 +1,200 @@
+//! The files of a journal: the one place that knows their names and syncs them.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use clarion_core::{Error, Kind, Result, SegmentNo, fault};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{failure, frame};
+
+const SUFFIX: &str = ".ndjson.zst";
+const TEMPORARY: &str = ".tmp";
+const COPY_BYTES: usize = 256 * 1024;
+
+/// A journal's folder.
+#[derive(Debug)]
+pub(crate) struct Store {
+    spool: PathBuf,
+    segments: PathBuf,
+}
+
+/// What was stored under a segment's number.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) bytes: u64,
+    pub(crate) checksum: u128,
+}
+
+impl Store {
+    /// Makes the folder where there is none and proves that it can be written.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let store = Self {
+            spool: folder.join("open.zst"),
+            segments: folder.join("segments"),
+        };
+        let probe = store
+            .segments
+            .join(format!("probe-{}{TEMPORARY}", std::process::id()));
+        fs::create_dir_all(&store.segments)
+            .and_then(|()| File::create(&probe))
+            .and_then(|_| match fs::remove_file(&probe) {
+                // Another journal of this process had the same probe.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            })
+            .map_err(|error| failure::storage(folder, "cannot write the journal's folder", error))?;
+        Ok(store)
+    }
+
+    pub(crate) fn spool(&self) -> &Path {
+        &self.spool
+    }
+
+    pub(crate) fn segment(&self, number: SegmentNo) -> PathBuf {
+        self.segments.join(file_name(number))
+    }
+
+    /// The numbers of all segments, ascending.
+    pub(crate) fn list(&self) -> Result<Vec<SegmentNo>> {
+        let mut numbers = Vec::new();
+        for name in self.names()? {
+            numbers.extend(number_of(&name));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Stores `header`, `body` and their seal under `number`: durable and whole when this returns, unseen before.
+    pub(crate) fn put(&self, number: SegmentNo, header: &[u8], body: &mut dyn Read) -> Result<Stored> {
+        let path = self.segment(number);
+        if path.exists() {
+            return Err(
+                Error::new(Kind::Conflict, "the segment exists already").with("segment", path.display())
+            );
+        }
+        let temporary = self.segments.join(format!("{}{TEMPORARY}", file_name(number)));
+        let stored = write_sealed(&temporary, header, body)
+            .map_err(|error| failure::storage(&temporary, "cannot write a journal segment", error))?;
+        fault::point("journal.written");
+        self.rename(&temporary, &path)
+            .map_err(|error| failure::storage(&path, "cannot name a journal segment", error))?;
+        fault::point("journal.renamed");
+        Ok(stored)
+    }
+
+    /// A segment's bytes.
+    pub(crate) fn get(&self, number: SegmentNo) -> Result<Vec<u8>> {
+        let path = self.segment(number);
+        fs::read(&path).map_err(|error| unreadable(&path, error))
+    }
+
+    /// Up to `length` bytes from a segment's start.
+    pub(crate) fn get_prefix(&self, number: SegmentNo, length: u64) -> Result<Vec<u8>> {
+        let path = self.segment(number);
+        let mut bytes = Vec::new();
+        File::open(&path)
+            .and_then(|file| file.take(length).read_to_end(&mut bytes))
+            .map_err(|error| unreadable(&path, error))?;
+        Ok(bytes)
+    }
+
+    /// The bytes of an open segment, if there is one.
+    pub(crate) fn get_spool(&self) -> Result<Option<Vec<u8>>> {
+        match fs::read(&self.spool) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failure::storage(
+                &self.spool,
+                "cannot read the journal's open segment",
+                error,
+            )),
+        }
+    }
+
+    pub(crate) fn remove_spool(&self) -> Result<()> {
+        remove(&self.spool)
+    }
+
+    /// Removes what writes that were cut off left behind.
+    pub(crate) fn sweep(&self) -> Result<()> {
+        for name in self.names()? {
+            if name.ends_with(TEMPORARY) {
+                remove(&self.segments.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        let names: io::Result<Vec<String>> = fs::read_dir(&self.segments).and_then(|entries| {
+            entries
+                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+                .collect()
+        });
+        names.map_err(|error| failure::storage(&self.segments, "cannot list the journal's segments", error))
+    }
+
+    fn rename(&self, temporary: &Path, path: &Path) -> io::Result<()> {
+        if fault::defect("journal.not_named") {
+            return fs::remove_file(temporary);
+        }
+        fs::rename(temporary, path)?;
+        // The name is durable only once the folder is.
+        File::open(&self.segments)?.sync_all()
+    }
+}
+
+fn write_sealed(path: &Path, header: &[u8], body: &mut dyn Read) -> io::Result<Stored> {
+    let mut file = File::create(path)?;
+    let mut digest = Xxh3::new();
+    let mut bytes = 0;
+    let mut write = |part: &[u8], digest: &mut Xxh3| {
+        digest.update(part);
+        bytes += part.len() as u64;
+        file.write_all(part)
+    };
+    write(header, &mut digest)?;
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        let length = body.read(&mut buffer)?;
+        if length == 0 {
+            break;
+        }
+        write(&buffer[..length], &mut digest)?;
+    }
+    write(&frame::seal_frame(digest.digest128()), &mut digest)?;
+    file.sync_all()?;
+    Ok(Stored {
+        bytes,
+        checksum: digest.digest128(),
+    })
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure::storage(
+            path,
+            "cannot remove a file of the journal",
+            error,
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::NotFound {
+        return failure::corrupt(path, "a journal segment is missing");
+    }
+    failure::storage(path, "cannot read a journal segment", error)
+}
+
+fn file_name(number: SegmentNo) -> String {
+    format!("{number:012}{SUFFIX}")
+}
+
+fn number_of(name: &str) -> Option<SegmentNo> {
+    let number: SegmentNo = name.strip_suffix(SUFFIX)?.parse().ok()?;
+    (file_name(number) == name).then_some(number)
+}
