@@ -1,0 +1,8 @@
+//! The journal's tests, in one binary.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod conformance;
+mod damage;
+mod fixture;
+mod killed;
+mod verbatim;
