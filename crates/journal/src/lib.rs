@@ -15,11 +15,13 @@ mod envelope;
 mod failure;
 mod file_journal;
 mod frame;
+mod recovery;
 mod salvage;
 mod segment;
 mod settings;
 mod spool;
 mod store;
+mod writer;
 
 pub use file_journal::FileJournal;
 pub use settings::Settings;

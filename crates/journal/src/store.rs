@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use clarion_core::{Error, Kind, Result, SegmentNo, fault};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{failure, frame};
+use crate::{failure, frame, segment};
 
 const SUFFIX: &str = ".ndjson.zst";
 const TEMPORARY: &str = ".tmp";
+/// What a header usually fits into, compressed.
+const START_BYTES: u64 = 64 * 1024;
 const COPY_BYTES: usize = 256 * 1024;
 
 /// A journal's folder.
@@ -34,16 +36,8 @@ impl Store {
             spool: folder.join("open.zst"),
             segments: folder.join("segments"),
         };
-        let probe = store
-            .segments
-            .join(format!("probe-{}{TEMPORARY}", std::process::id()));
-        fs::create_dir_all(&store.segments)
-            .and_then(|()| File::create(&probe))
-            .and_then(|_| match fs::remove_file(&probe) {
-                // Another journal of this process had the same probe.
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            })
+        create_synced(&store.segments)
+            .and_then(|()| probe(&store.segments))
             .map_err(|error| failure::storage(folder, "cannot write the journal's folder", error))?;
         Ok(store)
     }
@@ -64,6 +58,11 @@ impl Store {
         }
         numbers.sort_unstable();
         Ok(numbers)
+    }
+
+    /// The highest number; 0 where there is no segment.
+    pub(crate) fn last(&self) -> Result<SegmentNo> {
+        Ok(self.list()?.last().copied().unwrap_or(0))
     }
 
     /// Stores `header`, `body` and their seal under `number`: durable and whole when this returns, unseen before.
@@ -88,6 +87,21 @@ impl Store {
     pub(crate) fn get(&self, number: SegmentNo) -> Result<Vec<u8>> {
         let path = self.segment(number);
         fs::read(&path).map_err(|error| unreadable(&path, error))
+    }
+
+    /// A segment's start, at least its first frame, and the length of that.
+    pub(crate) fn get_start(&self, number: SegmentNo) -> Result<(Vec<u8>, usize)> {
+        let mut length = START_BYTES;
+        loop {
+            let start = self.get_prefix(number, length)?;
+            if let Some(end) = frame::first_frame_len(&start) {
+                return Ok((start, end));
+            }
+            if (start.len() as u64) < length {
+                return Err(segment::bad_header(&self.segment(number)));
+            }
+            length *= 4;
+        }
     }
 
     /// Up to `length` bytes from a segment's start.
@@ -142,7 +156,38 @@ impl Store {
         }
         fs::rename(temporary, path)?;
         // The name is durable only once the folder is.
-        File::open(&self.segments)?.sync_all()
+        sync_folder(&self.segments)
+    }
+}
+
+/// Makes a folder and those above it, each durable in its own.
+fn create_synced(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder
+        .parent()
+        .filter(|above| !above.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    create_synced(above)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(above),
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Proves that files can be made in the folder.
+fn probe(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(format!("probe-{}{TEMPORARY}", std::process::id()));
+    File::create(&probe)?;
+    match fs::remove_file(&probe) {
+        // Another journal of this process had the same probe.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

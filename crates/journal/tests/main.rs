@@ -5,4 +5,6 @@ mod conformance;
 mod damage;
 mod fixture;
 mod killed;
+#[cfg(feature = "failpoints")]
+mod points;
 mod verbatim;

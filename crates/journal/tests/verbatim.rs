@@ -7,7 +7,7 @@ use clarion_core::{Checkpoint, Entry, Journal, Kind, Op, RecordKey, StreamName, 
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::fixture::{append, cut, entries, open, read_all, recover, run, segment_path};
+use crate::fixture::{append, cut, entries, open, read, read_all, recover, run, segment_path};
 
 fn json_text() -> impl Strategy<Value = String> {
     let escapes = prop_oneof![
@@ -153,15 +153,19 @@ async fn a_record_that_would_break_the_lines_is_refused_and_harms_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let good = entries(2);
-    append(&journal, &good[..1]).await;
     for data in ["{\n}", ""] {
         let bad = Entry {
             data: Bytes::from(data),
             ..good[1].clone()
         };
         assert_eq!(journal.append(&bad).await.unwrap_err().kind(), Kind::Protocol);
+        assert_eq!(journal.cut(&run(), Checkpoint::default()).await.unwrap(), None);
+        append(&journal, &good[..1]).await;
+        assert_eq!(journal.append(&bad).await.unwrap_err().kind(), Kind::Protocol);
+        assert_eq!(cut(&journal).await.records, 1);
     }
+    append(&journal, &good[..1]).await;
     append(&journal, &good[1..]).await;
-    cut(&journal).await;
-    assert_eq!(read_all(&journal).await, good);
+    let last = cut(&journal).await.number;
+    assert_eq!(read(&journal, last).await, good);
 }

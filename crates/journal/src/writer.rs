@@ -1,0 +1,135 @@
+//! What this process has open, and how it becomes a segment.
+
+use std::io::Read;
+
+use clarion_core::{
+    Checkpoint, Entry, Error, Kind, Result, Retry, RunId, SegmentHeader, SegmentInfo, SegmentNo, Timestamp,
+    fault,
+};
+
+use crate::segment::{self, FORMAT};
+use crate::spool::{self, Contents, Finished, Spool};
+use crate::store::Store;
+
+/// The writing side of a journal.
+#[derive(Default)]
+pub(crate) struct Writer {
+    open: Open,
+    /// The highest segment; `None` until it is looked up.
+    last: Option<SegmentNo>,
+}
+
+#[derive(Default)]
+enum Open {
+    #[default]
+    Nothing,
+    /// Never without a record.
+    Records(Box<Spool>),
+    /// A write failed: the spool holds what was appended before, and only recovery may touch it.
+    Broken,
+}
+
+/// What a new segment's header says beside its contents.
+pub(crate) struct Stamp {
+    pub(crate) workspace: String,
+    pub(crate) run_id: RunId,
+    pub(crate) created_at: Timestamp,
+    pub(crate) checkpoint: Checkpoint,
+}
+
+impl Writer {
+    pub(crate) fn has_records(&self) -> bool {
+        matches!(self.open, Open::Records(_))
+    }
+
+    /// Appends a record and says how many raw bytes are open.
+    pub(crate) fn append(&mut self, store: &Store, entry: &Entry) -> Result<u64> {
+        spool::check(entry)?;
+        // Whatever goes wrong from here on leaves a spool that only recovery can judge.
+        let mut spool = match std::mem::replace(&mut self.open, Open::Broken) {
+            Open::Records(spool) => spool,
+            Open::Nothing => Box::new(self.begin(store)?),
+            Open::Broken => return Err(broken(store)),
+        };
+        spool.append(entry)?;
+        let raw_bytes = spool.raw_bytes();
+        self.open = Open::Records(spool);
+        Ok(raw_bytes)
+    }
+
+    pub(crate) fn cut(&mut self, store: &Store, stamp: Stamp) -> Result<Option<SegmentInfo>> {
+        // As above.
+        let spool = match std::mem::replace(&mut self.open, Open::Broken) {
+            Open::Records(spool) => spool,
+            Open::Nothing => {
+                self.open = Open::Nothing;
+                return Ok(None);
+            }
+            Open::Broken => return Err(broken(store)),
+        };
+        let Finished { mut file, contents } = spool.finish()?;
+        fault::point("journal.spooled");
+        let last = self.last.take().map_or_else(|| store.last(), Ok)?;
+        let info = publish(store, last + 1, stamp, contents, &mut file)?;
+        *self = Self {
+            open: Open::Nothing,
+            last: Some(info.number),
+        };
+        Ok(Some(info))
+    }
+
+    fn begin(&mut self, store: &Store) -> Result<Spool> {
+        // A spool that could not be made holds nothing of ours.
+        self.open = Open::Nothing;
+        let spool = Spool::create(store.spool().to_owned())?;
+        self.open = Open::Broken;
+        Ok(spool)
+    }
+}
+
+impl Stamp {
+    fn header(self, contents: Contents) -> SegmentHeader {
+        SegmentHeader {
+            format: FORMAT,
+            workspace: self.workspace,
+            run_id: self.run_id,
+            created_at: self.created_at,
+            raw_bytes: contents.raw_bytes,
+            checksum: segment::hex(contents.checksum),
+            checkpoint: self.checkpoint,
+            index: contents.index,
+        }
+    }
+}
+
+/// Makes the spool's contents the segment `number`, then removes the spool, in this order.
+pub(crate) fn publish(
+    store: &Store,
+    number: SegmentNo,
+    stamp: Stamp,
+    contents: Contents,
+    body: &mut dyn Read,
+) -> Result<SegmentInfo> {
+    let header = stamp.header(contents);
+    let frame = segment::header_frame(&store.segment(number), number, &header)?;
+    let stored = store.put(number, &frame, body)?;
+    store.remove_spool()?;
+    fault::point("journal.spool_removed");
+    Ok(SegmentInfo {
+        number,
+        records: segment::record_count(&header),
+        raw_bytes: header.raw_bytes,
+        stored_bytes: stored.bytes,
+        checksum: segment::hex(stored.checksum),
+    })
+}
+
+fn broken(store: &Store) -> Error {
+    Error::new(
+        Kind::Storage,
+        "the journal's open segment could not be written before",
+    )
+    .retry(Retry::Persistent)
+    .with("path", store.spool().display())
+    .hint("what was appended before is recovered at the next start")
+}
