@@ -11,3 +11,4 @@ mod postgres;
 mod settings;
 
 pub use evolve::{conform, describe_changes, merge, merge_types};
+pub use normalise::Normaliser;

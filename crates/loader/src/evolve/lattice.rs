@@ -1,5 +1,7 @@
 //! The lattice of types: boolean | integer | double | timestamp → text → JSON, structs and lists item by item.
 
+use std::cmp::Ordering;
+
 use clarion_core::{Column, ColumnType, TableSchema};
 
 /// Columns of ours at the end of every table.
@@ -43,7 +45,7 @@ pub fn merge(a: &TableSchema, b: &TableSchema) -> TableSchema {
             None => merged.columns.push(column.clone()),
         }
     }
-    arrange(&mut merged.columns);
+    merged.columns.sort_by(column_order);
     merged
 }
 
@@ -64,19 +66,18 @@ pub fn describe_changes(old: Option<&TableSchema>, new: &TableSchema) -> Vec<Str
     new.columns.iter().filter_map(describe).collect()
 }
 
-/// Brings columns into the one order that tables have, whatever the order in which they appeared.
-pub(crate) fn arrange(columns: &mut [Column]) {
-    columns.sort_by(|a, b| {
-        rank(a)
-            .cmp(&rank(b))
-            .then_with(|| inferred_name(a).cmp(inferred_name(b)))
-    });
+/// The one order that the columns of a table have, whatever the order in which they appeared.
+pub(crate) fn column_order(a: &Column, b: &Column) -> Ordering {
+    rank(a)
+        .cmp(&rank(b))
+        .then_with(|| inferred_name(a).cmp(inferred_name(b)))
 }
 
 fn rank(column: &Column) -> usize {
     match SYSTEM_COLUMNS.iter().position(|(name, _)| *name == column.name) {
         Some(index) => 2 + index,
-        None => usize::from(!column.declared),
+        None if column.declared => 0,
+        None => 1,
     }
 }
 

@@ -8,3 +8,5 @@ mod lattice;
 
 pub use conform::conform;
 pub use lattice::{describe_changes, merge, merge_types};
+
+pub(crate) use lattice::{MAX_FIELDS, SYSTEM_COLUMNS, column_order};

@@ -1,1 +1,91 @@
 //! Vendor JSON to Arrow: one chunk of journal records to one change set.
+//!
+//! Two passes over a chunk: the first learns the types, the second writes the rows, so that a batch never has to be
+//! cast. Pure and synchronous.
+//!
+//! In a field that the contract does not declare, empty lists and objects count as null: they tell no type, and a
+//! column that comes later could not tell them from null.
+
+mod column;
+mod contract;
+mod names;
+mod observe;
+mod people;
+mod plan;
+mod record;
+mod reject;
+mod rows;
+mod slots;
+mod stream;
+mod value;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clarion_core::{ChangeSet, Item, Normalise, StreamName, TableName, TableSchema, Timestamp};
+
+use contract::CONTRACTS;
+use stream::StreamTables;
+
+/// Turns journal records into rows; one for each load of one destination.
+pub struct Normaliser {
+    streams: BTreeMap<StreamName, StreamTables>,
+    existing: BTreeMap<TableName, Arc<TableSchema>>,
+    /// Microseconds since 1970.
+    loaded_at: i64,
+}
+
+impl Normaliser {
+    /// `schemas` are the tables that the destination has: where they are wider than the contract, they win.
+    pub fn new(schemas: &BTreeMap<TableName, Arc<TableSchema>>, loaded_at: Timestamp) -> Self {
+        let of_contract = |stream: &StreamName| (stream.clone(), StreamTables::new(stream, schemas));
+        Self {
+            streams: CONTRACTS
+                .iter()
+                .map(|contract| of_contract(&contract.stream))
+                .collect(),
+            existing: schemas.clone(),
+            loaded_at: loaded_at.timestamp_micros(),
+        }
+    }
+
+    /// The tables as they are now: the contract's, the destination's, and what the records so far added.
+    pub fn schemas(&self) -> BTreeMap<TableName, Arc<TableSchema>> {
+        let mut schemas = self.existing.clone();
+        for schema in self.streams.values().flat_map(StreamTables::schemas) {
+            schemas.insert(schema.table.clone(), Arc::clone(schema));
+        }
+        schemas
+    }
+
+    /// # Behavior
+    /// - Each key occurs in `chunk` once; the order does not matter.
+    /// - A stream's record comes with all of its child tables, also where they have no rows for it.
+    /// - A record that is no JSON object is rejected whole; its tables keep the version they have.
+    pub fn normalise(&mut self, chunk: &[Item<'_>]) -> ChangeSet {
+        let mut by_stream: BTreeMap<&StreamName, Vec<&Item<'_>>> = BTreeMap::new();
+        for item in chunk {
+            by_stream.entry(&item.entry.stream).or_default().push(item);
+        }
+        let mut change = ChangeSet {
+            records: chunk.len() as u64,
+            ..ChangeSet::default()
+        };
+        for (stream, items) in by_stream {
+            let existing = &self.existing;
+            let tables = self
+                .streams
+                .entry(stream.clone())
+                .or_insert_with(|| StreamTables::new(stream, existing));
+            tables.normalise(&items, self.loaded_at, &mut change);
+        }
+        change
+    }
+}
+
+impl Normalise for Normaliser {
+    fn normalise(&mut self, chunk: &[Item<'_>]) -> ChangeSet {
+        Self::normalise(self, chunk)
+    }
+}

@@ -1,0 +1,310 @@
+//! `GET /calls` and `GET /call-details`, schemas `Call` and `CallDetails` of the vendor's contract.
+
+use clarion_core::StreamName;
+
+use super::{Child, Computed, Contract, Field, Kind, Rows, computed, field, inner, seconds, text, time};
+
+pub(super) const CALLS: Contract = Contract {
+    stream: StreamName::CALLS,
+    time: Some("time"),
+    fields: &[CALL, FLATTENED],
+    elsewhere: &[],
+    children: &[PARTICIPANTS, TOPIC_MENTIONS, TOPIC_PHRASES],
+};
+
+pub(super) const CALL_DETAILS: Contract = Contract {
+    stream: StreamName::CALL_DETAILS,
+    time: Some("time"),
+    fields: &[CALL, DETAILS, FLATTENED, TRANSCRIPT_TEXT],
+    elsewhere: &["transcript"],
+    children: &[
+        TRANSCRIPT_TURNS,
+        TOPICS_DISCUSSED,
+        ACTION_ITEMS,
+        COMPETITOR_SENTIMENTS,
+    ],
+};
+
+const CALL: &[Field] = &[
+    text("source_id"),
+    text("title"),
+    field("users", USERS, "users"),
+    field("external_participants", PEOPLE, "externalParticipants"),
+    field("joined_participants", PEOPLE, "joinedParticipants"),
+    text("status"),
+    field("bot_not_join_reason", TEXTS, "bot_not_join_reason"),
+    text("type"),
+    time("time"),
+    text("icaluid"),
+    text("calendar_id"),
+    text("recurring_event_id"),
+    time("original_start_time"),
+    time("last_modified_time"),
+    text("audio_url"),
+    text("video_url"),
+    text("disposition"),
+    text("deal_name"),
+    text("deal_value"),
+    time("deal_close_date"),
+    text("deal_stage_before_call"),
+    text("account_name"),
+    field("contact_names", TEXTS, "contact_names"),
+    field("crm_info", CRM_INFO, "crm_info"),
+    field(
+        "bookmark_timestamps",
+        Kind::List(&Kind::Timestamp),
+        "bookmark_timestamps",
+    ),
+    field("metrics", METRICS, "metrics"),
+    text("call_review_page_url"),
+];
+
+const DETAILS: &[Field] = &[
+    text("deal_stage_live"),
+    field("summary", SUMMARY, "summary"),
+    field(
+        "competitor_sentiments",
+        Kind::List(&SENTIMENT),
+        "competitor_sentiments",
+    ),
+];
+
+const FLATTENED: &[Field] = &[
+    computed("is_private", Kind::Boolean, Computed::IsPrivate),
+    inner("source_crm", Kind::Text, "crm_info", "source_crm"),
+    inner("crm_deal_id", Kind::Text, "crm_info", "deal_id"),
+    inner("crm_account_id", Kind::Text, "crm_info", "account_id"),
+    inner("crm_contact_ids", TEXTS, "crm_info", "contact_ids"),
+    inner("talk_listen_ratio", Kind::Double, "metrics", "talk_listen_ratio"),
+    inner(
+        "num_questions_asked",
+        Kind::Integer,
+        "metrics",
+        "num_questions_asked",
+    ),
+    inner(
+        "num_questions_asked_by_reps",
+        Kind::Integer,
+        "metrics",
+        "num_questions_asked_by_reps",
+    ),
+    inner("call_duration", Kind::Integer, "metrics", "call_duration"),
+    inner(
+        "total_speak_duration",
+        Kind::Double,
+        "metrics",
+        "total_speak_duration",
+    ),
+    inner(
+        "longest_monologue_duration",
+        Kind::Double,
+        "metrics",
+        "longest_monologue_duration",
+    ),
+    inner(
+        "longest_monologue_start_time",
+        Kind::Double,
+        "metrics",
+        "longest_monologue_start_time",
+    ),
+    inner(
+        "engaging_questions",
+        Kind::Integer,
+        "metrics",
+        "engaging_questions",
+    ),
+];
+
+const TRANSCRIPT_TEXT: &[Field] = &[computed("transcript_text", Kind::Text, Computed::TranscriptText)];
+
+const TEXTS: Kind = Kind::List(&Kind::Text);
+
+const USERS: Kind = Kind::List(&Kind::Struct(&[
+    ("userId", Kind::Text),
+    ("userEmail", Kind::Text),
+    ("isOrganizer", Kind::Boolean),
+    ("personId", Kind::Integer),
+]));
+
+const PEOPLE: Kind = Kind::List(&Kind::Struct(&[
+    ("name", Kind::Text),
+    ("email", Kind::Text),
+    ("phone", Kind::Text),
+    ("personId", Kind::Integer),
+]));
+
+const CRM_INFO: Kind = Kind::Struct(&[
+    ("source_crm", Kind::Text),
+    ("deal_id", Kind::Text),
+    ("account_id", Kind::Text),
+    ("contact_ids", TEXTS),
+]);
+
+const METRICS: Kind = Kind::Struct(&[
+    ("talk_listen_ratio", Kind::Double),
+    ("num_questions_asked", Kind::Integer),
+    ("num_questions_asked_by_reps", Kind::Integer),
+    ("call_duration", Kind::Integer),
+    ("total_speak_duration", Kind::Double),
+    ("longest_monologue_duration", Kind::Double),
+    ("longest_monologue_start_time", Kind::Double),
+    ("engaging_questions", Kind::Integer),
+    ("categories", Kind::List(&CATEGORY)),
+]);
+
+const CATEGORY: Kind = Kind::Struct(&[
+    ("name", Kind::Text),
+    ("occurences", Kind::Integer),
+    ("phrases_matched", Kind::List(&PHRASE)),
+    ("ai_detected", Kind::Boolean),
+]);
+
+const PHRASE: Kind = Kind::Struct(&[
+    ("text", Kind::Text),
+    ("user_id", Kind::Text),
+    ("name", Kind::Text),
+    ("time", Kind::Double),
+]);
+
+/// `key_takeaways` and three fields of an action item are not in the contract, but other integrations report them.
+const SUMMARY: Kind = Kind::Struct(&[
+    ("full_summary", Kind::Text),
+    ("key_takeaways", Kind::Text),
+    ("topics_discussed", Kind::List(&TOPIC)),
+    ("key_action_items", Kind::List(&ACTION_ITEM)),
+]);
+
+const TOPIC: Kind = Kind::Struct(&[
+    ("name", Kind::Text),
+    ("start_timestamp", Kind::Text),
+    ("end_timestamp", Kind::Text),
+    ("summary", Kind::Text),
+]);
+
+const ACTION_ITEM: Kind = Kind::Struct(&[
+    ("action_item", Kind::Text),
+    ("speaker_name", Kind::Text),
+    ("owner_name", Kind::Text),
+    ("start_timestamp", Kind::Text),
+    ("end_timestamp", Kind::Text),
+    ("reasoning", Kind::Text),
+    ("timeline", Kind::Text),
+]);
+
+const SENTIMENT: Kind = Kind::Struct(&[
+    ("competitor_name", Kind::Text),
+    ("sentiment", Kind::Text),
+    ("reasoning", Kind::Text),
+    ("personId", Kind::Text),
+    ("turn_start_time", Kind::Text),
+]);
+
+/// Of a tracker or, with a label instead, of the vendor's model.
+const ANNOTATION: Kind = Kind::Struct(&[
+    ("tracker", Kind::Text),
+    ("phrase", Kind::Text),
+    ("category", Kind::Text),
+    ("label", Kind::Text),
+]);
+
+const PARTICIPANTS: Child = Child {
+    table: "call_participants",
+    rows: Rows::Participants,
+    fields: &[
+        computed("role", Kind::Text, Computed::Role),
+        computed("person_id", Kind::Integer, Computed::PersonId),
+        field("user_id", Kind::Text, "userId"),
+        computed("name", Kind::Text, Computed::PersonName),
+        computed("email", Kind::Text, Computed::PersonEmail),
+        computed("phone", Kind::Text, Computed::PersonPhone),
+        field("is_organizer", Kind::Boolean, "isOrganizer"),
+        computed("is_internal", Kind::Boolean, Computed::PersonInternal),
+        computed("joined", Kind::Boolean, Computed::Joined),
+    ],
+    consumed: &["personId", "name", "email", "userEmail", "phone"],
+};
+
+const TOPIC_MENTIONS: Child = Child {
+    table: "topic_mentions",
+    rows: Rows::List("metrics.categories"),
+    fields: &[
+        text("name"),
+        field("occurences", Kind::Integer, "occurences"),
+        field("ai_detected", Kind::Boolean, "ai_detected"),
+    ],
+    consumed: &["phrases_matched"],
+};
+
+const TOPIC_PHRASES: Child = Child {
+    table: "topic_phrases",
+    rows: Rows::Nested("metrics.categories", "phrases_matched"),
+    fields: &[
+        text("text"),
+        field("speaker_name", Kind::Text, "name"),
+        text("user_id"),
+        seconds("seconds", "time"),
+    ],
+    consumed: &[],
+};
+
+const TRANSCRIPT_TURNS: Child = Child {
+    table: "transcript_turns",
+    rows: Rows::List("transcript"),
+    fields: &[
+        seconds("start_seconds", "start"),
+        seconds("end_seconds", "end"),
+        computed("person_id", Kind::Integer, Computed::PersonId),
+        computed("speaker_name", Kind::Text, Computed::PersonName),
+        computed("speaker_email", Kind::Text, Computed::PersonEmail),
+        computed("is_internal", Kind::Boolean, Computed::PersonInternal),
+        text("text"),
+        field("annotations", Kind::List(&ANNOTATION), "annotations"),
+    ],
+    consumed: &["personId"],
+};
+
+const TOPICS_DISCUSSED: Child = Child {
+    table: "topics_discussed",
+    rows: Rows::List("summary.topics_discussed"),
+    fields: &[
+        text("name"),
+        seconds("start_seconds", "start_timestamp"),
+        seconds("end_seconds", "end_timestamp"),
+        text("start_timestamp"),
+        text("end_timestamp"),
+        text("summary"),
+    ],
+    consumed: &[],
+};
+
+const ACTION_ITEMS: Child = Child {
+    table: "action_items",
+    rows: Rows::List("summary.key_action_items"),
+    fields: &[
+        text("action_item"),
+        text("speaker_name"),
+        text("owner_name"),
+        seconds("start_seconds", "start_timestamp"),
+        seconds("end_seconds", "end_timestamp"),
+        text("start_timestamp"),
+        text("end_timestamp"),
+        text("reasoning"),
+        text("timeline"),
+    ],
+    consumed: &[],
+};
+
+const COMPETITOR_SENTIMENTS: Child = Child {
+    table: "competitor_sentiments",
+    rows: Rows::List("competitor_sentiments"),
+    fields: &[
+        text("competitor_name"),
+        text("sentiment"),
+        text("reasoning"),
+        computed("person_id", Kind::Integer, Computed::PersonId),
+        computed("speaker_name", Kind::Text, Computed::PersonName),
+        computed("is_internal", Kind::Boolean, Computed::PersonInternal),
+        seconds("turn_start_seconds", "turn_start_time"),
+    ],
+    consumed: &["personId"],
+};

@@ -1,0 +1,103 @@
+//! Types learnt from values.
+
+use std::borrow::Cow;
+
+use clarion_core::ColumnType;
+use clarion_core::json::Json;
+
+use super::value::{field_contract, is_empty, item_contract, number_type};
+use crate::canonical::time_micros;
+use crate::evolve::{MAX_FIELDS, merge_types};
+
+/// What is nested deeper stays JSON: readers of deep structs give up sooner than the vendor.
+const MAX_DEPTH: u32 = 10;
+
+/// Widens `kind` so that it holds `value`. `contract` is what the vendor declared for this place, if anything.
+pub(super) fn observe(kind: &mut ColumnType, value: &Json<'_>, contract: Option<&ColumnType>) {
+    observe_at(kind, value, contract, 0);
+}
+
+/// The type that a value shows; `None` if it says nothing.
+pub(super) fn infer(value: &Json<'_>) -> Option<ColumnType> {
+    infer_at(value, None, 0)
+}
+
+fn observe_at(kind: &mut ColumnType, value: &Json<'_>, contract: Option<&ColumnType>, depth: u32) {
+    match (&mut *kind, value) {
+        (_, Json::Null)
+        | (ColumnType::Json, _)
+        | (ColumnType::Text, Json::Text(_) | Json::Number(_) | Json::Bool(_))
+        | (ColumnType::Boolean, Json::Bool(_)) => {}
+        // A contract time never widens.
+        _ if contract == Some(&ColumnType::Timestamp) => {}
+        (ColumnType::List(item), Json::List(items)) => {
+            for value in items {
+                observe_at(item, value, item_contract(contract), depth + 1);
+            }
+        }
+        (ColumnType::Struct(known), Json::Object(fields)) => {
+            observe_fields(known, fields, contract, depth);
+            if known.len() > MAX_FIELDS {
+                *kind = ColumnType::Json;
+            }
+        }
+        _ => {
+            if let Some(seen) = infer_at(value, contract, depth) {
+                *kind = merge_types(kind, &seen);
+            }
+        }
+    }
+}
+
+fn observe_fields(
+    known: &mut Vec<(String, ColumnType)>,
+    fields: &[(Cow<'_, str>, Json<'_>)],
+    contract: Option<&ColumnType>,
+    depth: u32,
+) {
+    for (name, value) in fields {
+        let contract = field_contract(contract, name);
+        match known.binary_search_by(|(field, _)| field.as_str().cmp(name)) {
+            Ok(at) => observe_at(&mut known[at].1, value, contract, depth + 1),
+            Err(at) => {
+                if let Some(seen) = infer_at(value, contract, depth + 1) {
+                    known.insert(at, (name.to_string(), seen));
+                }
+            }
+        }
+    }
+}
+
+fn infer_at(value: &Json<'_>, contract: Option<&ColumnType>, depth: u32) -> Option<ColumnType> {
+    if contract == Some(&ColumnType::Timestamp) || is_empty(value, contract) {
+        return None;
+    }
+    match value {
+        Json::Null => None,
+        Json::Bool(_) => Some(ColumnType::Boolean),
+        Json::Number(digits) => Some(number_type(digits)),
+        Json::Text(_) if contract == Some(&ColumnType::Text) => Some(ColumnType::Text),
+        Json::Text(text) if time_micros(text).is_some() => Some(ColumnType::Timestamp),
+        Json::Text(_) => Some(ColumnType::Text),
+        Json::List(_) | Json::Object(_) if depth >= MAX_DEPTH => Some(ColumnType::Json),
+        Json::List(items) => infer_list(items, contract, depth),
+        Json::Object(fields) => {
+            let mut known = Vec::new();
+            observe_fields(&mut known, fields, contract, depth);
+            Some(if known.len() > MAX_FIELDS {
+                ColumnType::Json
+            } else {
+                ColumnType::Struct(known)
+            })
+        }
+    }
+}
+
+fn infer_list(items: &[Json<'_>], contract: Option<&ColumnType>, depth: u32) -> Option<ColumnType> {
+    let seen = items
+        .iter()
+        .filter_map(|item| infer_at(item, item_contract(contract), depth + 1));
+    let item = seen.reduce(|a, b| merge_types(&a, &b));
+    item.or_else(|| item_contract(contract).cloned())
+        .map(|item| ColumnType::List(Box::new(item)))
+}

@@ -1,0 +1,293 @@
+//! A table's columns, where their values come from, and how both grow with the records.
+
+use std::sync::Arc;
+
+use clarion_core::json::Json;
+use clarion_core::{Column, ColumnType, StreamName, TableName, TableSchema};
+
+use super::contract::{Child, Computed, Contract, Field, From, Kind, Rows};
+use super::names::column_name;
+use super::observe::{infer, observe};
+use super::rows::Fields;
+use super::slots::Slots;
+use crate::evolve::{SYSTEM_COLUMNS, column_order, merge_types};
+
+/// What is known of one table.
+pub(super) struct Plan {
+    /// As of the last [`Plan::refresh`].
+    schema: Arc<TableSchema>,
+    pub(super) columns: Vec<PlanColumn>,
+    pub(super) slots: Slots,
+    /// Slots whose fields are no columns yet, because they never said anything.
+    unclaimed: Vec<usize>,
+    is_claimed: Vec<bool>,
+    /// The field that says who the row is about.
+    pub(super) person: usize,
+}
+
+pub(super) struct PlanColumn {
+    pub(super) column: Column,
+    pub(super) from: ValueFrom,
+    pub(super) contract: Option<ColumnType>,
+}
+
+pub(super) enum ValueFrom {
+    Slot(usize),
+    Inner(usize, &'static str),
+    Seconds(usize),
+    Computed(Computed),
+    /// A column that only the destination knows.
+    Nowhere,
+}
+
+impl Plan {
+    /// The table of a stream's own records.
+    pub(super) fn of_stream(
+        stream: &StreamName,
+        contract: Option<&Contract>,
+        existing: Option<&TableSchema>,
+    ) -> Self {
+        let mut plan = Self::empty(TableSchema {
+            table: stream.table(),
+            stream: stream.clone(),
+            key: vec!["id".to_owned()],
+            parent: None,
+            time: match contract {
+                Some(contract) => contract.time.map(str::to_owned),
+                None => existing.and_then(|existing| existing.time.clone()),
+            },
+            columns: Vec::new(),
+        });
+        plan.declare_computed("id", ColumnType::Text, Computed::Key);
+        plan.claim("id");
+        for field in contract
+            .into_iter()
+            .flat_map(|contract| contract.fields.iter().copied().flatten())
+        {
+            plan.declare(field);
+        }
+        for field in contract.into_iter().flat_map(|contract| contract.elsewhere) {
+            plan.claim(field);
+        }
+        plan.complete(existing)
+    }
+
+    /// A table with several rows for each record.
+    pub(super) fn of_child(stream: &StreamName, child: &Child, existing: Option<&TableSchema>) -> Self {
+        let mut key = vec!["call_id".to_owned(), "idx".to_owned()];
+        if matches!(child.rows, Rows::Nested(..)) {
+            key.insert(1, "topic_idx".to_owned());
+        }
+        let mut plan = Self::empty(TableSchema {
+            table: TableName::of(child.table),
+            stream: stream.clone(),
+            key: key.clone(),
+            parent: Some("call_id".to_owned()),
+            time: Some("call_time".to_owned()),
+            columns: Vec::new(),
+        });
+        for column in key {
+            let (kind, value) = match column.as_str() {
+                "call_id" => (ColumnType::Text, Computed::Key),
+                "topic_idx" => (ColumnType::Integer, Computed::OuterIndex),
+                _ => (ColumnType::Integer, Computed::Index),
+            };
+            plan.declare_computed(&column, kind, value);
+        }
+        for field in child.fields {
+            plan.declare(field);
+        }
+        plan.declare_computed("call_time", ColumnType::Timestamp, Computed::CallTime);
+        for field in child.consumed {
+            plan.claim(field);
+        }
+        plan.complete(existing)
+    }
+
+    pub(super) fn schema(&self) -> &Arc<TableSchema> {
+        &self.schema
+    }
+
+    /// Whether the table has a column with this value.
+    pub(super) fn computes(&self, value: Computed) -> bool {
+        self.columns
+            .iter()
+            .any(|column| matches!(column.from, ValueFrom::Computed(other) if other == value))
+    }
+
+    /// Widens columns so that they hold an object's values, and adds columns for fields that are new.
+    pub(super) fn observe<'a>(&mut self, fields: &'a Fields<'a>, values: &mut Vec<Option<&'a Json<'a>>>) {
+        self.slots.spread(fields, values);
+        for column in &mut self.columns {
+            let value = match column.from {
+                ValueFrom::Slot(slot) => values.get(slot).copied().flatten(),
+                ValueFrom::Inner(slot, name) => values
+                    .get(slot)
+                    .copied()
+                    .flatten()
+                    .and_then(|value| value.get(name)),
+                _ => None,
+            };
+            if let Some(value) = value {
+                observe(&mut column.column.kind, value, column.contract.as_ref());
+            }
+        }
+        self.find_new_fields(values);
+    }
+
+    /// Brings the schema up to what was observed.
+    pub(super) fn refresh(&mut self) {
+        self.columns.sort_by(|a, b| column_order(&a.column, &b.column));
+        if self
+            .columns
+            .iter()
+            .map(|column| &column.column)
+            .ne(&self.schema.columns)
+        {
+            Arc::make_mut(&mut self.schema).columns =
+                self.columns.iter().map(|column| column.column.clone()).collect();
+        }
+    }
+
+    fn find_new_fields(&mut self, values: &[Option<&Json<'_>>]) {
+        for slot in self.is_claimed.len()..values.len() {
+            self.is_claimed.push(false);
+            self.unclaimed.push(slot);
+        }
+        if self.unclaimed.is_empty() {
+            return;
+        }
+        let mut waiting = std::mem::take(&mut self.unclaimed);
+        waiting.retain(
+            |slot| match values.get(*slot).copied().flatten().and_then(infer) {
+                Some(kind) => {
+                    self.add_inferred(*slot, kind);
+                    false
+                }
+                None => true,
+            },
+        );
+        self.unclaimed = waiting;
+    }
+
+    fn add_inferred(&mut self, slot: usize, kind: ColumnType) {
+        let source = self.slots.name(slot).to_owned();
+        let name = column_name(&source, |name| {
+            self.columns.iter().any(|known| known.column.name == name)
+        });
+        self.is_claimed[slot] = true;
+        let from = ValueFrom::Slot(slot);
+        self.columns.push(PlanColumn {
+            column: Column {
+                name,
+                kind,
+                source,
+                declared: false,
+            },
+            from,
+            contract: None,
+        });
+    }
+
+    fn empty(schema: TableSchema) -> Self {
+        let mut plan = Self {
+            schema: Arc::new(schema),
+            columns: Vec::new(),
+            slots: Slots::default(),
+            unclaimed: Vec::new(),
+            is_claimed: Vec::new(),
+            person: 0,
+        };
+        plan.person = plan.slots.number("personId");
+        plan.is_claimed.push(false);
+        plan.unclaimed.push(plan.person);
+        plan
+    }
+
+    /// The system's columns, and what the destination has beyond the contract: its wider types win.
+    fn complete(mut self, existing: Option<&TableSchema>) -> Self {
+        const SYSTEM: [Computed; 5] = [
+            Computed::ExtractedAt,
+            Computed::LoadedAt,
+            Computed::RunId,
+            Computed::Position,
+            Computed::DeletedAt,
+        ];
+        for ((name, kind), value) in SYSTEM_COLUMNS.into_iter().zip(SYSTEM) {
+            self.declare_computed(name, kind, value);
+        }
+        for column in existing.into_iter().flat_map(|existing| &existing.columns) {
+            self.adopt(column);
+        }
+        self.refresh();
+        self
+    }
+
+    fn adopt(&mut self, column: &Column) {
+        if let Some(known) = self
+            .columns
+            .iter_mut()
+            .find(|known| known.column.name == column.name)
+        {
+            known.column.kind = merge_types(&known.column.kind, &column.kind);
+            return;
+        }
+        let from = match column.source.as_str() {
+            "" => ValueFrom::Nowhere,
+            source => ValueFrom::Slot(self.claim(source)),
+        };
+        self.columns.push(PlanColumn {
+            column: column.clone(),
+            from,
+            contract: None,
+        });
+    }
+
+    fn declare(&mut self, field: &Field) {
+        let (source, from) = match field.from {
+            From::Field(name) => (name.to_owned(), ValueFrom::Slot(self.claim(name))),
+            From::Inner(object, name) => (
+                format!("{object}.{name}"),
+                ValueFrom::Inner(self.claim(object), name),
+            ),
+            From::Seconds(name) => (name.to_owned(), ValueFrom::Seconds(self.claim(name))),
+            From::Computed(value) => (String::new(), ValueFrom::Computed(value)),
+        };
+        let kind = Kind::column_type(field.kind);
+        let column = Column {
+            name: field.column.to_owned(),
+            kind: kind.clone(),
+            source,
+            declared: true,
+        };
+        self.columns.push(PlanColumn {
+            column,
+            from,
+            contract: Some(kind),
+        });
+    }
+
+    fn declare_computed(&mut self, name: &str, kind: ColumnType, value: Computed) {
+        let column = Column {
+            name: name.to_owned(),
+            kind: kind.clone(),
+            source: String::new(),
+            declared: true,
+        };
+        let from = ValueFrom::Computed(value);
+        self.columns.push(PlanColumn {
+            column,
+            from,
+            contract: Some(kind),
+        });
+    }
+
+    /// Takes a field out of those that may become columns by themselves.
+    fn claim(&mut self, field: &str) -> usize {
+        let slot = self.slots.number(field);
+        self.is_claimed.resize(self.is_claimed.len().max(slot + 1), false);
+        self.is_claimed[slot] = true;
+        self.unclaimed.retain(|other| *other != slot);
+        slot
+    }
+}
