@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary `clarion`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    clarion_cli::main()
+}

@@ -1,0 +1,141 @@
+//! The raw command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+/// Clari Copilot's conversations, complete and correct, in Parquet and Postgres.
+#[derive(Debug, Parser)]
+#[command(name = "clarion", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Configuration file; may be given several times, later ones win [default: clarion.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Vec<PathBuf>,
+    /// Folder that relative paths of the configuration start from [default: the working folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// How logs on stderr look
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// More logs (-v info, -vv debug)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// No progress, no warnings: only errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// One JSON document on stdout, and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  clarion demo                          see it work, with nothing else installed
+  clarion init && clarion sync          real use: write clarion.toml, then fetch and load
+  clarion sync --json | jq .requests    what the run cost
+  clarion replay --destination lake     rebuild a destination without a single request
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 paused for quota, 4 done with holes, 5 credentials refused";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the simulator, sync it into ./clarion-demo and show what came; needs nothing but this binary
+    Demo,
+    /// Ask for the credentials, check them, write clarion.toml
+    Init {
+        /// Overwrite an existing clarion.toml
+        #[arg(long)]
+        force: bool,
+    },
+    /// Check credentials, quota, state store, journal and destinations; costs one API request
+    Check,
+    /// Show the streams: mode, key, cursor, rows, last success
+    Streams,
+    /// One incremental run of the streams, then a load of every destination
+    #[command(
+        after_help = "Examples:\n  clarion sync\n  clarion sync --streams calls,users\n  clarion sync --full --json"
+    )]
+    Sync {
+        /// Only these streams, separated by commas
+        #[arg(long, value_delimiter = ',', value_name = "A,B")]
+        streams: Vec<String>,
+        /// List all of history and fetch every call again
+        #[arg(long)]
+        full: bool,
+    },
+    /// Bring destinations up to the journal; no API request
+    Load {
+        /// Only this one
+        #[arg(long, value_name = "NAME")]
+        destination: Option<String>,
+    },
+    /// Rebuild a destination from the journal; no API request
+    Replay {
+        #[arg(long, value_name = "NAME")]
+        destination: String,
+    },
+    /// Show runs, cursors, backlog, quota, destinations' lag and rejected records
+    Status,
+    /// Show the effective configuration, or its JSON schema
+    Config {
+        #[command(subcommand)]
+        show: ConfigCommand,
+    },
+    /// Print a shell completion script
+    Completions { shell: clap_complete::Shell },
+    /// Serve the vendor's API on loopback, for trying things and for tests
+    #[command(after_help = SIMULATOR_EXAMPLES)]
+    Simulator(SimulatorArgs),
+}
+
+const SIMULATOR_EXAMPLES: &str = "\
+Examples:
+  clarion simulator --port 8080 --calls 500
+  CLARI_API_KEY=demo CLARI_API_PASSWORD=demo CLARION__SOURCE__BASE_URL=http://127.0.0.1:8080 clarion sync";
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Every key with its value and where it came from; secrets are masked
+    Show,
+    /// The JSON schema of the configuration
+    Schema,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SimulatorArgs {
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Folder of call data in the vendor's JSON
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Calls to generate when there is no folder
+    #[arg(long, default_value_t = 300, value_name = "N")]
+    pub(crate) calls: usize,
+    /// Transcript turns of a generated call
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub(crate) turns: usize,
+    /// Requests a second before it answers 429; 0 = unlimited
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub(crate) rate: u32,
+    /// Requests a week before it answers 429; 0 = unlimited
+    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    pub(crate) weekly_quota: u64,
+    /// Faults to inject, for instance "429:0.02,500@/call-details:0.1,reset#3"
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) faults: Option<String>,
+    /// Seed of generated data and of faults
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Compress answers for clients that accept it
+    #[arg(long)]
+    pub(crate) gzip: bool,
+}

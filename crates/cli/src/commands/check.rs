@@ -1,0 +1,142 @@
+//! `clarion check`: one line for each thing that must work.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clarion_core::{Clock as _, Error, Ledger as _, Silent, StateStore as _, Stop, SystemClock};
+use clarion_journal::FileJournal;
+use clarion_state_store::Store;
+use serde::Serialize;
+
+use crate::args::Args;
+use crate::output::paint;
+use crate::settings::{Effective, credentials};
+use crate::{exit, wiring};
+
+#[derive(Serialize)]
+struct Checked {
+    what: String,
+    ok: bool,
+    detail: String,
+    hint: Option<String>,
+    #[serde(skip)]
+    error: Option<Error>,
+}
+
+pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
+    let effective = super::effective(args)?;
+    let mut checks = vec![done("configuration", Ok("read and understood".to_owned()))];
+    let store = Store::open(
+        &effective.settings.state,
+        &effective.data_dir,
+        Arc::new(SystemClock),
+    )
+    .await
+    .map(Arc::new);
+    checks.push(done("state store", state(&effective, store.as_deref()).await));
+    checks.push(done("journal", journal(&effective)));
+    if let Ok(store) = &store {
+        checks.push(done("credentials", api(&effective, store.clone()).await));
+        checks.push(done("quota", quota(&effective, store).await));
+    }
+    for destination in wiring::destinations(&effective)? {
+        let what = format!("destination {}", destination.name());
+        let state = destination
+            .inspect()
+            .await
+            .map(|state| format!("at position {}", state.position));
+        checks.push(done(&what, state));
+    }
+    if args.json {
+        super::print_json(&checks)?;
+    } else {
+        checks.iter().for_each(print);
+    }
+    let errors: Vec<Error> = checks.into_iter().filter_map(|check| check.error).collect();
+    Ok(if errors.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(exit::worst(&errors))
+    })
+}
+
+async fn state(effective: &Effective, store: Result<&Store, &Error>) -> clarion_core::Result<String> {
+    let store = store.map_err(|error| {
+        let hint = error.way_out().unwrap_or("correct state.url").to_owned();
+        Error::new(error.kind(), error.chain()).hint(hint)
+    })?;
+    let runs = store.runs(1).await?;
+    let last = runs
+        .first()
+        .map_or_else(|| "no run yet".to_owned(), |run| format!("last run {}", run.id));
+    Ok(format!("{}, {last}", effective.settings.state.masked_url()))
+}
+
+fn journal(effective: &Effective) -> clarion_core::Result<String> {
+    let folder = effective.settings.journal.folder(&effective.data_dir)?;
+    FileJournal::open(
+        &folder,
+        effective.settings.source.base_url.clone(),
+        Arc::new(SystemClock),
+    )?;
+    Ok(folder.display().to_string())
+}
+
+async fn api(effective: &Effective, store: Arc<Store>) -> clarion_core::Result<String> {
+    let credentials = credentials(&effective.settings.source, &effective.data_dir)?;
+    let observer: Arc<dyn clarion_core::Observer> = Arc::new(Silent);
+    let source = wiring::source(effective, credentials, store, &observer)?;
+    let stop = Stop::new();
+    let checked = stop.or(source.check()).await;
+    source.settle().await?;
+    checked.map(|()| format!("accepted by {}", effective.settings.source.base_url))
+}
+
+async fn quota(effective: &Effective, store: &Store) -> clarion_core::Result<String> {
+    let week = store.week(SystemClock.now()).await?;
+    let source = &effective.settings.source;
+    let left = match source.weekly_requests {
+        0 => "unlimited".to_owned(),
+        limit => format!(
+            "{} of {limit} left until {}",
+            limit.saturating_sub(week.used),
+            week.resumes_at.format("%F %R UTC")
+        ),
+    };
+    Ok(format!(
+        "{left}, at most {} requests a second",
+        source.requests_per_second
+    ))
+}
+
+fn done(what: &str, result: clarion_core::Result<String>) -> Checked {
+    match result {
+        Ok(detail) => Checked {
+            what: what.to_owned(),
+            ok: true,
+            detail,
+            hint: None,
+            error: None,
+        },
+        Err(error) => Checked {
+            what: what.to_owned(),
+            ok: false,
+            detail: error.chain(),
+            hint: error.way_out().map(str::to_owned),
+            error: Some(error),
+        },
+    }
+}
+
+fn print(check: &Checked) {
+    let mark = if check.ok {
+        paint::green("ok  ")
+    } else {
+        paint::red("FAIL")
+    };
+    println!("{mark}  {:<22} {}", check.what, check.detail);
+    if let Some(hint) = &check.hint {
+        println!("      {:<22} {} {hint}", "", paint::bold("try:"));
+    }
+}

@@ -1,0 +1,49 @@
+//! `clarion load` and `clarion replay`: destinations from the journal, without a request.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clarion_core::Error;
+use clarion_pipeline::LoadOptions;
+
+use super::Online;
+use crate::args::Args;
+use crate::{exit, output};
+
+pub(crate) async fn run(args: &Args, destination: Option<&str>, replace: bool) -> Result<ExitCode> {
+    let effective = super::effective(args)?;
+    let session = super::session(args, &effective, Online::No).await?;
+    let command = if replace { "replay" } else { "load" };
+    let writer = session.wired.writer(command).await?;
+    let options = LoadOptions {
+        destination: destination.map(str::to_owned),
+        replace,
+    };
+    let engine = &session.wired.engine;
+    let loaded = engine.stores.stop.or(engine.load(&writer, &options)).await;
+    session.bars.finish();
+    let outcome = match loaded {
+        Ok(outcome) => outcome,
+        Err(error) => match session.caught.exit_code() {
+            Some(code) => return Ok(code),
+            None => return Err(error.into()),
+        },
+    };
+    if args.json {
+        let errors: Vec<String> = outcome.errors.iter().map(Error::chain).collect();
+        super::print_json(&serde_json::json!({
+            "run_id": writer.run, "kind": command, "destinations": outcome.reports,
+            "warnings": outcome.schema_changes, "errors": errors,
+        }))?;
+    } else {
+        output::destinations(&outcome.reports, args.quiet);
+    }
+    for error in &outcome.errors {
+        exit::print(&error.chain(), error.way_out());
+    }
+    Ok(if outcome.errors.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(exit::worst(&outcome.errors))
+    })
+}

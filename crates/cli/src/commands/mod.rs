@@ -1,0 +1,92 @@
+//! One file a command: settings in, an exit code out.
+
+mod check;
+mod completions;
+mod config;
+mod demo;
+mod init;
+mod load;
+mod simulator;
+mod status;
+mod streams;
+mod sync;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clarion_core::{Observer, Stop};
+use clarion_extractor::Credentials;
+
+use crate::args::{Args, Command};
+use crate::output::Bars;
+use crate::settings::{self, Effective};
+use crate::signals;
+use crate::wiring::{self, Wired};
+
+pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
+    match &args.command {
+        Command::Demo => demo::run(args).await,
+        Command::Init { force } => init::run(args, *force).await,
+        Command::Check => check::run(args).await,
+        Command::Streams => streams::run(args).await,
+        Command::Sync { streams, full } => sync::run(args, streams, *full).await,
+        Command::Load { destination } => load::run(args, destination.as_deref(), false).await,
+        Command::Replay { destination } => load::run(args, Some(destination), true).await,
+        Command::Status => status::run(args).await,
+        Command::Config { show } => config::run(args, *show),
+        Command::Completions { shell } => completions::run(*shell),
+        Command::Simulator(options) => simulator::run(options).await,
+    }
+}
+
+/// Whether a command talks to the vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Online {
+    Yes,
+    /// No credentials are needed, and any request is refused.
+    No,
+}
+
+/// What a command that writes works with.
+struct Session {
+    wired: Wired,
+    caught: signals::Caught,
+    bars: Arc<Bars>,
+}
+
+/// Reads the configuration.
+fn effective(args: &Args) -> Result<Effective> {
+    Ok(settings::load(&args.config, args.data_dir.as_deref())?.effective)
+}
+
+/// Wires an engine that shows its progress and can be stopped.
+async fn session(args: &Args, effective: &Effective, online: Online) -> Result<Session> {
+    let online = match online {
+        Online::No => None,
+        Online::Yes => Some(settings::credentials(
+            &effective.settings.source,
+            &effective.data_dir,
+        )?),
+    };
+    session_with(args, effective, online).await
+}
+
+/// The same with the credentials in hand; without any the engine makes no requests.
+async fn session_with(args: &Args, effective: &Effective, online: Option<Credentials>) -> Result<Session> {
+    let stop = Stop::new();
+    let caught = signals::listen(stop.clone())?;
+    let bars = Arc::new(Bars::new(
+        !args.quiet && !args.json,
+        effective.settings.source.weekly_requests,
+    ));
+    let observer: Arc<dyn Observer> = bars.clone();
+    let wired = wiring::wire(effective, online, observer, stop).await?;
+    Ok(Session { wired, caught, bars })
+}
+
+/// Prints one JSON document.
+fn print_json(document: &impl serde::Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(document)?);
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Exit codes, and the one place where an error is printed.
+
+use std::process::ExitCode;
+
+use clarion_core::{Error, Kind, Outcome};
+
+use crate::output::paint;
+
+/// Wrong usage or configuration.
+const USAGE: u8 = 2;
+const PAUSED: u8 = 3;
+const HOLES: u8 = 4;
+const CREDENTIALS: u8 = 5;
+
+/// Prints an error with everything below it and the way out.
+pub(crate) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
+    let ours = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
+    if json {
+        let hint = ours.and_then(Error::way_out);
+        println!(
+            "{}",
+            serde_json::json!({ "error": format!("{error:#}"), "hint": hint })
+        );
+    }
+    print(&format!("{error:#}"), ours.and_then(Error::way_out));
+    ExitCode::from(ours.map_or(1, |error| code_of(error.kind())))
+}
+
+/// Prints what went wrong, on what, and what to do.
+pub(crate) fn print(what: &str, hint: Option<&str>) {
+    eprintln!("{} {what}", paint::red("error:"));
+    if let Some(hint) = hint {
+        eprintln!("  {} {hint}", paint::bold("try:"));
+    }
+}
+
+/// The code of a run's report, given the errors behind it.
+pub(crate) fn of_run(outcome: Outcome, errors: &[Error]) -> ExitCode {
+    let code = match outcome {
+        Outcome::Done => 0,
+        Outcome::Partial => HOLES,
+        Outcome::Paused => PAUSED,
+        Outcome::Failed => worst(errors),
+    };
+    ExitCode::from(code)
+}
+
+/// Refused credentials explain everything else that failed.
+pub(crate) fn worst(errors: &[Error]) -> u8 {
+    let codes: Vec<u8> = errors.iter().map(|error| code_of(error.kind())).collect();
+    if codes.contains(&CREDENTIALS) {
+        CREDENTIALS
+    } else {
+        codes.first().copied().unwrap_or(1)
+    }
+}
+
+fn code_of(kind: Kind) -> u8 {
+    match kind {
+        Kind::Config => USAGE,
+        Kind::Quota => PAUSED,
+        Kind::Unproven => HOLES,
+        Kind::Credentials => CREDENTIALS,
+        _ => 1,
+    }
+}

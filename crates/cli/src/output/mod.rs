@@ -1,0 +1,12 @@
+//! What people read: reports and tables on stdout, progress on stderr.
+
+mod bars;
+pub(crate) mod paint;
+mod report;
+mod status;
+mod table;
+
+pub(crate) use bars::Bars;
+pub(crate) use report::{destinations, run_report};
+pub(crate) use status::{status, streams};
+pub(crate) use table::table;

@@ -1,0 +1,122 @@
+//! `status` and `streams` for people.
+
+use clarion_core::Timestamp;
+use clarion_pipeline::{Status, StreamStatus};
+
+use super::paint;
+use super::table::{grouped, table};
+
+pub(crate) fn status(status: &Status) {
+    let quota = &status.quota;
+    let left = quota.left.map_or_else(
+        || "unlimited".to_owned(),
+        |left| format!("{} left", grouped(left)),
+    );
+    println!(
+        "{} {} requests used, {left}, resets {}",
+        paint::bold("quota"),
+        grouped(quota.used),
+        time(quota.resets_at)
+    );
+    for (purpose, requests) in &quota.by_purpose {
+        println!("  {purpose:<12} {}", grouped(*requests));
+    }
+    let journal = &status.journal;
+    println!(
+        "{} {} records in {} segments, {} stored of {} raw",
+        paint::bold("journal"),
+        grouped(journal.records),
+        grouped(journal.segments),
+        size(journal.stored_bytes),
+        size(journal.raw_bytes)
+    );
+    println!();
+    streams(&status.streams);
+    queue(status);
+    destinations(status);
+    runs(status);
+    if !status.rejected.is_empty() {
+        println!();
+        let rows = status.rejected.iter().map(|rejected| {
+            vec![
+                rejected.stream.to_string(),
+                rejected.key.to_string(),
+                rejected.reason.clone(),
+            ]
+        });
+        table(&["rejected", "key", "reason"], rows.collect());
+    }
+}
+
+pub(crate) fn streams(streams: &[StreamStatus]) {
+    let rows = streams.iter().map(|stream| {
+        vec![
+            stream.name.clone(),
+            if stream.enabled { stream.mode } else { "off" }.to_owned(),
+            stream.key.to_owned(),
+            stream.cursor.map(time).unwrap_or_default(),
+            grouped(stream.rows),
+            stream.last_success.map_or_else(|| "never".to_owned(), time),
+        ]
+    });
+    table(
+        &["stream", "mode", "key", "cursor", "rows", "last success"],
+        rows.collect(),
+    );
+}
+
+fn queue(status: &Status) {
+    if status.queue.is_empty() {
+        return;
+    }
+    println!();
+    let rows = status
+        .queue
+        .iter()
+        .map(|line| vec![line.reason.to_owned(), grouped(line.waiting), grouped(line.due)]);
+    table(&["details queued", "waiting", "due"], rows.collect());
+}
+
+fn destinations(status: &Status) {
+    for destination in &status.destinations {
+        println!();
+        match (&destination.error, &destination.position) {
+            (Some(error), _) => println!("{} {error}", paint::red(&destination.name)),
+            (None, position) => println!(
+                "{} at position {}, {} records behind the journal",
+                paint::bold(&destination.name),
+                position.as_deref().unwrap_or_default(),
+                grouped(destination.lag_records.unwrap_or(0))
+            ),
+        }
+        for (table, rows) in &destination.tables {
+            println!("  {table:<24} {:>12}", grouped(*rows));
+        }
+    }
+}
+
+fn runs(status: &Status) {
+    if status.runs.is_empty() {
+        return;
+    }
+    println!();
+    let text = |run: &serde_json::Value, name: &str| run[name].as_str().unwrap_or_default().to_owned();
+    let rows = status.runs.iter().map(|run| {
+        ["run_id", "kind", "outcome", "started_at"]
+            .map(|name| text(run, name))
+            .to_vec()
+    });
+    table(&["run", "kind", "outcome", "started"], rows.collect());
+}
+
+fn time(time: Timestamp) -> String {
+    time.format("%F %R UTC").to_string()
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}

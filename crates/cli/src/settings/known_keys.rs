@@ -1,0 +1,62 @@
+//! An unknown key is an error that names the nearest known one.
+
+use clarion_core::{Error, Kind, Result};
+use config::{Map, Value, ValueKind};
+use serde_json::Value as Json;
+
+use super::Settings;
+
+/// Sections whose keys the user chooses.
+const OPEN: [&str; 1] = ["source.headers"];
+
+pub(super) fn check(given: &Map<String, Value>) -> Result<()> {
+    // The defaults have every key: what is not among them does not exist.
+    let known = serde_json::to_value(Settings::default())
+        .map_err(|error| Error::new(Kind::Config, "the defaults cannot be shown").source(error))?;
+    check_table(given, &known, "")
+}
+
+fn check_table(given: &Map<String, Value>, known: &Json, path: &str) -> Result<()> {
+    for (name, value) in given {
+        let here = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        let Some(inner) = known.get(name) else {
+            return Err(unknown(&here, name, known, value));
+        };
+        match (&value.kind, inner) {
+            (ValueKind::Table(table), Json::Object(_)) if !OPEN.contains(&here.as_str()) => {
+                check_table(table, inner, &here)?;
+            }
+            (ValueKind::Array(items), Json::Array(samples)) => {
+                for (index, item) in items.iter().enumerate() {
+                    if let (ValueKind::Table(table), Some(sample)) = (&item.kind, samples.first()) {
+                        check_table(table, sample, &format!("{here}[{index}]"))?;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn unknown(path: &str, name: &str, known: &Json, value: &Value) -> Error {
+    let names = known
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str());
+    let nearest =
+        names.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    let origin = value.origin().unwrap_or("the environment");
+    let error = Error::new(Kind::Config, format!("unknown configuration key {path}")).with("in", origin);
+    match nearest {
+        Some(nearest) => error.hint(format!(
+            "did you mean `{nearest}`? `clarion config show` lists every key"
+        )),
+        None => error,
+    }
+}

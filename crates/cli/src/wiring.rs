@@ -1,0 +1,131 @@
+//! From settings to an engine: the one place that knows every implementation.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clarion_core::{
+    Clock, Destination, Error, Kind, Lease as _, MakeNormaliser, Normalise, Observer, Result, Source, Stop,
+    SystemClock,
+};
+use clarion_extractor::{ClariSource, Credentials};
+use clarion_journal::FileJournal;
+use clarion_loader::{Normaliser, ParquetDestination, PostgresDestination, PostgresSettings};
+use clarion_pipeline::{Engine, Stores, Writer};
+use clarion_state_store::{Store, StoreLease};
+
+use crate::offline::Offline;
+use crate::settings::{DestinationKind, DestinationSettings, Effective, destination_url};
+
+/// An engine, and the lease that its writing commands take.
+pub(crate) struct Wired {
+    pub(crate) engine: Engine,
+    lease: StoreLease,
+}
+
+impl Wired {
+    /// Takes the lease: this process is now the one that writes.
+    pub(crate) async fn writer(&self, command: &str) -> Result<Writer> {
+        let guard = self.lease.take(command).await?;
+        Ok(Writer::new(self.engine.stores.clock.as_ref(), guard))
+    }
+}
+
+/// Without credentials the engine makes no requests.
+pub(crate) async fn wire(
+    effective: &Effective,
+    credentials: Option<Credentials>,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Wired> {
+    let settings = &effective.settings;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let folder = settings.journal.folder(&effective.data_dir)?;
+    let journal = FileJournal::open(folder, settings.source.base_url.clone(), clock.clone())?;
+    let store = Arc::new(Store::open(&settings.state, &effective.data_dir, clock.clone()).await?);
+    let lease = store.lease(&effective.data_dir);
+    let source: Arc<dyn Source> = match credentials {
+        None => Arc::new(Offline),
+        Some(credentials) => source(effective, credentials, store.clone(), &observer)?,
+    };
+    let history_start = settings.source.history_start_at(clock.now())?;
+    let stores = Stores {
+        journal: Arc::new(journal),
+        state: store.clone(),
+        ledger: store,
+        clock,
+        observer,
+        stop,
+    };
+    let engine = Engine {
+        stores,
+        source,
+        destinations: destinations(effective)?,
+        make_normaliser: make_normaliser(),
+        streams: settings.streams.clone(),
+        history_start,
+        include_private: settings.source.include_private,
+        concurrency: settings.source.concurrency,
+        weekly_requests: settings.source.weekly_requests,
+    };
+    Ok(Wired { engine, lease })
+}
+
+/// The vendor's API behind its gate.
+pub(crate) fn source(
+    effective: &Effective,
+    credentials: Credentials,
+    store: Arc<Store>,
+    observer: &Arc<dyn Observer>,
+) -> Result<Arc<dyn Source>> {
+    let settings = effective.settings.source.clone();
+    let source = ClariSource::new(
+        settings,
+        credentials,
+        store,
+        Arc::new(SystemClock),
+        observer.clone(),
+    )?;
+    Ok(Arc::new(source))
+}
+
+/// Opens nothing: a destination that is down must not keep extraction from running.
+pub(crate) fn destinations(effective: &Effective) -> Result<Vec<Arc<dyn Destination>>> {
+    effective
+        .settings
+        .destinations
+        .iter()
+        .map(|settings| destination(settings, effective))
+        .collect()
+}
+
+fn destination(settings: &DestinationSettings, effective: &Effective) -> Result<Arc<dyn Destination>> {
+    let url = destination_url(settings)?;
+    Ok(match settings.kind {
+        DestinationKind::Parquet => Arc::new(ParquetDestination::open(
+            &settings.name,
+            lake(&url, settings, effective)?,
+            Arc::new(SystemClock),
+        )?),
+        DestinationKind::Postgres => {
+            let mut postgres = PostgresSettings::new(url);
+            postgres.schema.clone_from(&settings.schema);
+            postgres.deletes = settings.deletes.into();
+            Arc::new(PostgresDestination::connect(&settings.name, postgres)?)
+        }
+    })
+}
+
+fn lake(url: &str, settings: &DestinationSettings, effective: &Effective) -> Result<PathBuf> {
+    match url.strip_prefix("file://") {
+        Some(path) if !path.is_empty() => Ok(effective.data_dir.join(path)),
+        _ => Err(
+            Error::new(Kind::Config, "a Parquet destination's url is no folder")
+                .with("destination", &settings.name)
+                .hint("use file:// and a folder, for instance file://data/lake or file:///srv/clarion/lake"),
+        ),
+    }
+}
+
+fn make_normaliser() -> MakeNormaliser {
+    Arc::new(|schemas, loaded_at| -> Box<dyn Normalise> { Box::new(Normaliser::new(schemas, loaded_at)) })
+}
