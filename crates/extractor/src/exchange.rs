@@ -1,0 +1,156 @@
+//! One request and its answer: gate, send, judge, and again if that may help. Nothing else sends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clarion_core::{Clock, Error, Kind, Purpose, Result, Retry};
+use tokio::time::sleep;
+
+use crate::classify::{self, Verdict};
+use crate::gate::Gate;
+use crate::records::Unreadable;
+use crate::retry::Waits;
+use crate::streams::{Read, StreamSpec};
+use crate::transport::{Answer, Ask, Fault, Transport};
+use crate::usage::Counter;
+
+/// Refusals of one request in a row: ten minutes at two minutes each.
+const MAX_REFUSALS: u32 = 5;
+/// A longer wait than this is no matter of pace; the run ends instead and says so.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+pub(crate) struct Exchange {
+    pub(crate) gate: Gate,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) usage: Counter,
+    /// After a 429 that names no time.
+    pub(crate) rate_limit_wait: Duration,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub(crate) enum Reply<T> {
+    Read(T),
+    /// 404.
+    Missing,
+    /// 502 on a page that may be asked for in smaller pieces.
+    TooLarge,
+}
+
+/// A request with what the gate and the ledger have to know about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Errand<'a> {
+    pub(crate) spec: &'static StreamSpec,
+    pub(crate) purpose: Purpose,
+    pub(crate) ask: &'a Ask,
+    /// Whether a 502 is first a sign of size.
+    pub(crate) divisible: bool,
+}
+
+/// How often one request failed in each way.
+struct Trials {
+    waits: Waits,
+    refusals: u32,
+    sent: bool,
+}
+
+enum Step<T> {
+    Done(Reply<T>),
+    Again(Option<Duration>),
+}
+
+impl Exchange {
+    /// Sends until there is an answer that `read` accepts, or no hope.
+    ///
+    /// # Behavior
+    /// - Every send, repeated ones included, passes the gate.
+    /// - `Temporary` never leaves: what is left after the tries is `Persistent`.
+    pub(crate) async fn run<T>(
+        &self,
+        errand: Errand<'_>,
+        read: impl Fn(&Bytes) -> Result<T, Unreadable>,
+    ) -> Result<Reply<T>> {
+        let mut trials = Trials {
+            waits: Waits::new(),
+            refusals: 0,
+            sent: false,
+        };
+        loop {
+            self.gate.pass(&errand.spec.name, errand.purpose).await?;
+            self.usage.sent(&errand.spec.name, errand.purpose, trials.sent);
+            trials.sent = true;
+            let answer = self.transport.get(errand.ask).await;
+            match self.judge(errand, answer, &read, &mut trials)? {
+                Step::Done(reply) => return Ok(reply),
+                Step::Again(Some(wait)) => sleep(wait).await,
+                Step::Again(None) => {}
+            }
+        }
+    }
+
+    fn judge<T>(
+        &self,
+        errand: Errand<'_>,
+        answer: Result<Answer, Fault>,
+        read: impl Fn(&Bytes) -> Result<T, Unreadable>,
+        trials: &mut Trials,
+    ) -> Result<Step<T>> {
+        let ask = errand.ask;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(fault) => return again(classify::broken(ask, fault), trials),
+        };
+        match classify::answer(ask, &answer, self.clock.now()) {
+            Verdict::Body => match read(&answer.body) {
+                Ok(value) => Ok(Step::Done(Reply::Read(value))),
+                Err(Unreadable::NoJson) => again(classify::no_json(ask), trials),
+                Err(Unreadable::Wrong(error)) => Err(error),
+            },
+            Verdict::Missing if errand.spec.read == Read::ById => Ok(Step::Done(Reply::Missing)),
+            Verdict::Missing => Err(classify::not_found(ask)),
+            Verdict::BadGateway if errand.divisible => Ok(Step::Done(Reply::TooLarge)),
+            Verdict::BadGateway => again(classify::unavailable(ask, 502), trials),
+            Verdict::Passing(error) => again(error, trials),
+            Verdict::Refused(wait) => self.refused(ask, wait, trials).map(|()| Step::Again(None)),
+            Verdict::Credentials(error) => {
+                self.gate.shut();
+                Err(error)
+            }
+            Verdict::Final(error) => Err(error),
+        }
+    }
+
+    fn refused(&self, ask: &Ask, wait: Option<Duration>, trials: &mut Trials) -> Result<()> {
+        self.usage.rate_limited();
+        trials.refusals += 1;
+        let wait = wait.unwrap_or(self.rate_limit_wait);
+        self.gate.pause(wait.min(LONGEST_PAUSE));
+        if trials.refusals < MAX_REFUSALS && wait <= LONGEST_PAUSE {
+            return Ok(());
+        }
+        let error = classify::failed(
+            ask,
+            Kind::Remote,
+            "the vendor keeps refusing for its rate or quota",
+            429,
+        );
+        Err(error
+            .retry(Retry::Persistent)
+            .with("refusals", trials.refusals)
+            .with("asked_wait_s", wait.as_secs())
+            .hint("another program may use the same workspace: lower source.requests_per_second or source.weekly_requests"))
+    }
+}
+
+fn again<T>(error: Error, trials: &mut Trials) -> Result<Step<T>> {
+    trials.refusals = 0;
+    match trials.waits.next() {
+        Some(wait) => {
+            tracing::info!(error = %error.chain(), wait_ms = wait.as_millis(), "a request failed and is sent again");
+            Ok(Step::Again(Some(wait)))
+        }
+        None => Err(error.retry(Retry::Persistent).with("tries", trials.waits.tries())),
+    }
+}

@@ -1,0 +1,103 @@
+//! The one gate: ledger, then pace, then the shared pause. Every request passes it, retries included.
+//!
+//! Order matters: a permit is taken and paced first and the pause is looked at last, so that a worker that was
+//! already through the ledger when the vendor refused another one still waits with all the others.
+
+mod books;
+mod hold;
+mod pace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clarion_core::{Clock, Event, Ledger, Observer, Purpose, Result, StreamName, week_start};
+use tokio::time::sleep_until;
+
+use self::books::Books;
+use self::hold::Hold;
+use self::pace::Pace;
+use crate::settings::SourceSettings;
+
+pub(crate) struct Gate {
+    books: Arc<Books>,
+    pace: Option<Pace>,
+    hold: Hold,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Gate {
+    pub(crate) fn new(
+        settings: &SourceSettings,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        let books = Arc::new(Books::new(settings, ledger, Arc::clone(&clock)));
+        Self {
+            books,
+            pace: Pace::of(settings.requests_per_second),
+            hold: Hold::default(),
+            clock,
+            observer,
+        }
+    }
+
+    /// Returns when one request may leave, and has booked it.
+    ///
+    /// # Behavior
+    /// - `Quota` when the week's requests are spent, `Credentials` once the vendor refused them.
+    /// - A permit whose week ended while it waited is left to that week, and another one is taken: the ledger is
+    ///   never below the vendor's count.
+    pub(crate) async fn pass(&self, stream: &StreamName, purpose: Purpose) -> Result<()> {
+        loop {
+            self.hold.wait().await?;
+            let permit = self.books.permit(stream, purpose).await?;
+            if let Some(pace) = &self.pace {
+                if let Some(slot) = permit.slot {
+                    sleep_until(slot).await;
+                }
+                self.paced(pace).await?;
+            } else {
+                self.hold.wait().await?;
+            }
+            if permit.week_start == week_start(self.clock.now()) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// After a pause everybody is let through again one by one.
+    async fn paced(&self, pace: &Pace) -> Result<()> {
+        loop {
+            self.hold.wait().await?;
+            pace.turn().await;
+            if self.hold.is_open() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Keeps everybody from sending for `wait` from now.
+    pub(crate) fn pause(&self, wait: Duration) {
+        let added = self.hold.pause(wait);
+        if !added.is_zero() {
+            let millis = u64::try_from(added.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(
+                wait_ms = millis,
+                "the vendor refused for its rate, all workers wait"
+            );
+            self.observer.notice(Event::Waiting { millis });
+        }
+    }
+
+    /// Lets nothing leave any more: the vendor refused the credentials.
+    pub(crate) fn shut(&self) {
+        self.hold.shut();
+    }
+
+    /// Books what was sent and gives the rest of the block back.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        self.books.settle().await
+    }
+}

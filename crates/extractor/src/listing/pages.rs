@@ -1,0 +1,104 @@
+//! Fetching one page of calls, smaller ones once the vendor could not send a large one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use clarion_core::{Event, Observer, Purpose, Result};
+
+use crate::classify;
+use crate::exchange::{Errand, Exchange, Reply};
+use crate::paging::{Filters, MAX_LIMIT};
+use crate::records::{self, Page};
+use crate::streams::CALLS;
+use crate::transport::Ask;
+
+/// Asks for pages, each as large as the vendor can send.
+pub(crate) struct Pages {
+    exchange: Arc<Exchange>,
+    observer: Arc<dyn Observer>,
+    /// Halved for the rest of the process when a page was too large: the vendor answers 502 past 6 MB.
+    limit: AtomicU32,
+}
+
+impl Pages {
+    pub(crate) fn new(exchange: Arc<Exchange>, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            exchange,
+            observer,
+            limit: AtomicU32::new(MAX_LIMIT),
+        }
+    }
+
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// A page, and the size that it was asked for with.
+    pub(super) async fn fetch(&self, filters: &Filters, skip: u32, purpose: Purpose) -> Result<(Page, u32)> {
+        loop {
+            let limit = self.limit();
+            match self.ask(filters.params(skip, limit), limit > 1, purpose).await? {
+                Some(page) => return Ok((page, limit)),
+                None => self.halve(limit),
+            }
+        }
+    }
+
+    /// What the vendor says matches; one row is the least that can be asked for.
+    pub(super) async fn count(&self, filters: &Filters, purpose: Purpose) -> Result<u64> {
+        let page = self
+            .ask(filters.params(0, 1), false, purpose)
+            .await?
+            .unwrap_or_default();
+        page.matched.ok_or_else(|| {
+            let ask = Ask {
+                path: CALLS.path,
+                params: filters.params(0, 1),
+            };
+            classify::failed(
+                &ask,
+                clarion_core::Kind::Protocol,
+                "the server's page says nothing of how many calls match",
+                200,
+            )
+        })
+    }
+
+    /// `None` if the page was too large.
+    async fn ask(
+        &self,
+        params: Vec<(&'static str, String)>,
+        divisible: bool,
+        purpose: Purpose,
+    ) -> Result<Option<Page>> {
+        let ask = Ask {
+            path: CALLS.path,
+            params,
+        };
+        let errand = Errand {
+            spec: &CALLS,
+            purpose,
+            ask: &ask,
+            divisible,
+        };
+        match self
+            .exchange
+            .run(errand, |body| records::page(&CALLS, body))
+            .await?
+        {
+            Reply::Read(page) => Ok(Some(page)),
+            Reply::TooLarge => Ok(None),
+            Reply::Missing => Err(classify::not_found(&ask)),
+        }
+    }
+
+    fn halve(&self, tried: u32) {
+        let smaller = (tried / 2).max(1);
+        // Another listing may have been faster.
+        if self.limit.fetch_min(smaller, Ordering::Relaxed) > smaller {
+            let message =
+                format!("the vendor could not send a page of {tried} calls: asking for {smaller} at a time");
+            self.observer.notice(Event::Warning { message });
+        }
+    }
+}
