@@ -96,14 +96,12 @@ pub(super) fn item_contract(contract: Option<&ColumnType>) -> Option<&ColumnType
 
 /// Appends a value as canonical JSON: the text that casting the narrower column would give.
 pub(super) fn push_json(value: &Json<'_>, contract: Option<&ColumnType>, out: &mut String) {
+    if is_empty(value, contract) || is_no_time(value, contract) {
+        return out.push_str("null");
+    }
     match value {
-        _ if is_empty(value, contract) => out.push_str("null"),
         Json::Object(fields) => push_object(fields, contract, out),
         Json::List(items) => push_list(items, contract, out),
-        scalar if contract == Some(&ColumnType::Timestamp) => match scalar.as_str().and_then(time_micros) {
-            Some(time) => push_json_string(&time_text(time), out),
-            None => out.push_str("null"),
-        },
         scalar => {
             let text = scalar_text(scalar, contract == Some(&ColumnType::Text)).unwrap_or_default();
             push_json_scalar(&text, out);

@@ -1,1 +1,7 @@
 //! The normaliser, against real and against hostile records.
+
+mod contract;
+mod hazards;
+mod order;
+mod readback;
+mod real;

@@ -1,6 +1,7 @@
 //! What the vendor's contract says about a stream: declarations, no code.
 
 mod calls;
+mod children;
 mod users;
 
 use clarion_core::{ColumnType, StreamName};
