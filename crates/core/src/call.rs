@@ -15,9 +15,16 @@ impl StatusClass {
     pub fn of(status: Option<&str>) -> Self {
         match status.unwrap_or_default() {
             "PROCESSED" | "POST_PROCESSING_DONE" => Self::Ready,
-            "ERROR_IN_TRANSCRIBE" | "ERROR_IN_PROCESSING" | "ERROR_IN_RECORDING" | "UNABLE_TO_JOIN"
-            | "CALL_DID_NOT_HAPPEN" | "IGNORED_BY_USER" | "BOTJOIN_DISABLED" | "NO_DATA_INCALL"
-            | "NOBODY_JOINED_CALL" | "BOTJOIN_DENIED" => Self::Final,
+            "ERROR_IN_TRANSCRIBE"
+            | "ERROR_IN_PROCESSING"
+            | "ERROR_IN_RECORDING"
+            | "UNABLE_TO_JOIN"
+            | "CALL_DID_NOT_HAPPEN"
+            | "IGNORED_BY_USER"
+            | "BOTJOIN_DISABLED"
+            | "NO_DATA_INCALL"
+            | "NOBODY_JOINED_CALL"
+            | "BOTJOIN_DENIED" => Self::Final,
             _ => Self::OnTheWay,
         }
     }

@@ -44,8 +44,15 @@ impl CallsPass<'_> {
         if self.full || self.recorder.cursor(FORWARD).is_none() {
             return self.history().await;
         }
-        self.forward().await?;
-        self.relist().await
+        let forward = self.forward().await;
+        if forward
+            .as_ref()
+            .is_err_and(|error| error.kind() != Kind::Unproven)
+        {
+            return forward;
+        }
+        self.relist().await?;
+        forward
     }
 
     /// Lists all of history by time. Resumes behind the slices that an earlier run proved.
@@ -60,8 +67,7 @@ impl CallsPass<'_> {
         let anchor = resumed.unwrap_or(now);
         self.recorder.set_cursor(ANCHOR, anchor);
         if self.recorder.cursor(HISTORY_FROM).is_none() {
-            self.recorder
-                .set_cursor(HISTORY_FROM, self.engine.history.resolve(now));
+            self.recorder.set_cursor(HISTORY_FROM, self.engine.history_start);
         }
         let start = self.recorder.cursor(HISTORY_FROM).unwrap_or(now);
         self.recorder.flush().await?;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use clarion_core::{
     Clock, Destination, Fence, Journal, LeaseGuard, Ledger, MakeNormaliser, Observer, RunId, Source,
-    StateStore, Stop,
+    StateStore, Stop, Timestamp,
 };
 
-use crate::settings::{History, StreamsSettings};
+use crate::settings::StreamsSettings;
 
 /// Everything that any command may need.
 #[derive(Clone)]
@@ -27,7 +27,8 @@ pub struct Engine {
     pub destinations: Vec<Arc<dyn Destination>>,
     pub make_normaliser: MakeNormaliser,
     pub streams: StreamsSettings,
-    pub history: History,
+    /// Call time at which the first sync starts.
+    pub history_start: Timestamp,
     /// List private calls too.
     pub include_private: bool,
     /// Details requests in flight.

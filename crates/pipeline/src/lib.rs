@@ -26,7 +26,7 @@ mod tally;
 pub use engine::{Engine, Stores, Writer};
 pub use load::{LoadOptions, LoadOutcome};
 pub use settings::{
-    CallDetailsSettings, CallsSettings, DetailsMode, History, Period, StreamSettings, StreamsSettings,
+    CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamSettings, StreamsSettings,
 };
 pub use status::{DestinationStatus, QueueStatus, Status, StreamStatus};
 pub use sync::{RunEnd, SyncOptions};

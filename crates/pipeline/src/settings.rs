@@ -1,9 +1,7 @@
-//! The sections `[streams.*]` of the configuration, and when history starts.
+//! The sections `[streams.*]` of the configuration.
 
 use std::time::Duration;
 
-use chrono::NaiveDate;
-use clarion_core::{Error, Kind, Result, Timestamp, parse_timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -108,34 +106,5 @@ impl TryFrom<String> for Period {
 impl From<Period> for String {
     fn from(period: Period) -> Self {
         humantime::format_duration(period.0).to_string()
-    }
-}
-
-/// Where history starts: a date, a time, or an age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum History {
-    Since(Timestamp),
-    Age(Period),
-}
-
-impl History {
-    pub fn parse(text: &str) -> Result<Self> {
-        if let Ok(date) = text.parse::<NaiveDate>() {
-            return Ok(Self::Since(date.and_time(chrono::NaiveTime::MIN).and_utc()));
-        }
-        if let Some(time) = parse_timestamp(text) {
-            return Ok(Self::Since(time));
-        }
-        Period::try_from(text.to_owned()).map(Self::Age).map_err(|_| {
-            Error::new(Kind::Config, format!("{text:?} is no date and no age"))
-                .hint("write a date like 2025-01-31, a time like 2025-01-31T08:00:00Z, or an age like 365d")
-        })
-    }
-
-    pub fn resolve(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::Since(time) => time,
-            Self::Age(age) => now - age.as_chrono(),
-        }
     }
 }

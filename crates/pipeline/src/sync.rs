@@ -131,7 +131,13 @@ impl Engine {
         for value in &loaded.rejected {
             tally.stream(&value.stream).rejected += 1;
         }
-        tally.warnings.extend(loaded.schema_changes);
+        // The tables of a first load are no news.
+        tally.warnings.extend(
+            loaded
+                .schema_changes
+                .into_iter()
+                .filter(|change| !change.ends_with(": new table")),
+        );
         tally.errors.extend(loaded.errors);
         let outcome = outcome(&tally);
         let usage = self.source.usage();

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     Ok(super::sync::finish(&session, &end))
 }
 
-/// The same workspace at every run, a little older each time: some calls were edited, one is new.
+/// The same workspace at every run, but for one more recent call whose title somebody edited.
 async fn start(memory: &Memory) -> Result<Simulator> {
     let options = Options {
         calls: CALLS,

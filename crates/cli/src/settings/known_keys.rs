@@ -51,12 +51,23 @@ fn unknown(path: &str, name: &str, known: &Json, value: &Value) -> Error {
         .map(|(name, _)| name.as_str());
     let nearest =
         names.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-    let origin = value.origin().unwrap_or("the environment");
-    let error = Error::new(Kind::Config, format!("unknown configuration key {path}")).with("in", origin);
+    let mut error = Error::new(Kind::Config, format!("unknown configuration key {path}"));
+    if let Some(origin) = origin(value) {
+        error = error.with("in", origin);
+    }
     match nearest {
         Some(nearest) => error.hint(format!(
             "did you mean `{nearest}`? `clarion config show` lists every key"
         )),
         None => error,
     }
+}
+
+/// Only single values know where they came from.
+fn origin(value: &Value) -> Option<&str> {
+    value.origin().or_else(|| match &value.kind {
+        ValueKind::Table(table) => table.values().find_map(origin),
+        ValueKind::Array(items) => items.iter().find_map(origin),
+        _ => None,
+    })
 }

@@ -69,3 +69,76 @@ fn unreadable(error: &config::ConfigError) -> Error {
         .with("because", text.trim())
         .hint("`clarion config schema` lists every key; config/default.toml explains them")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn in_repository(file: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file)
+    }
+
+    fn load_text(text: &str) -> Result<Loaded> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("clarion.toml");
+        fs::write(&file, text).expect("the file is written");
+        load(&[file], None)
+    }
+
+    #[test]
+    fn default_toml_says_what_the_program_does() {
+        let loaded =
+            load(&[in_repository("config/default.toml")], None).expect("config/default.toml is valid");
+        let shown = serde_json::to_value(&loaded.effective.settings).expect("settings are JSON");
+        assert_eq!(
+            shown,
+            serde_json::to_value(Settings::default()).expect("settings are JSON")
+        );
+    }
+
+    #[test]
+    fn every_example_is_valid() {
+        for file in ["config/demo.toml", "config/example-postgres.toml"] {
+            assert!(load(&[in_repository(file)], None).is_ok(), "{file}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_known_one_and_its_file() {
+        for (text, key, nearest) in [
+            ("[source]\nconcurency = 8", "source.concurency", "`concurrency`"),
+            ("[sorce]\nconcurrency = 8", "sorce", "`source`"),
+            ("[[destinations]]\nnmae = \"x\"", "destinations[0].nmae", "`name`"),
+            (
+                "[streams.calls]\nrelst = \"1d\"",
+                "streams.calls.relst",
+                "`relist`",
+            ),
+        ] {
+            let error = load_text(text).err().expect("the key is unknown");
+            assert_eq!(error.kind(), Kind::Config);
+            assert!(error.to_string().contains(key), "{error}");
+            assert!(error.to_string().contains("clarion.toml"), "{error}");
+            assert!(
+                error.way_out().is_some_and(|hint| hint.contains(nearest)),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_key() {
+        for (text, key) in [
+            ("[source]\nconcurrency = \"many\"", "concurrency"),
+            ("[streams.calls]\nrelist = \"soon\"", "relist"),
+            ("[source]\nhistory_start = \"always\"", "history_start"),
+            ("[[destinations]]\nkind = \"excel\"", "kind"),
+        ] {
+            let error = load_text(text).err().expect("the value is wrong");
+            assert_eq!(error.kind(), Kind::Config);
+            assert!(error.chain().contains(key), "{key}: {}", error.chain());
+        }
+    }
+}

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use destination::{DestinationKind, DestinationSettings};
 pub(crate) use layers::{Loaded, load};
 pub(crate) use secrets::{credentials, destination_url, from_environment};
-pub(crate) use show::{Line, lines};
+pub(crate) use show::lines;
 
 /// Every section of `clarion.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

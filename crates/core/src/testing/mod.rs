@@ -2,4 +2,7 @@
 
 pub mod destination;
 pub mod journal;
+pub mod lease;
+pub mod ledger;
 pub mod rows;
+pub mod state;
