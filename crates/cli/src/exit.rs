@@ -17,10 +17,7 @@ pub(crate) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     let ours = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
     if json {
         let hint = ours.and_then(Error::way_out);
-        println!(
-            "{}",
-            serde_json::json!({ "error": format!("{error:#}"), "hint": hint })
-        );
+        println!("{}", serde_json::json!({ "error": format!("{error:#}"), "hint": hint }));
     }
     print(&format!("{error:#}"), ours.and_then(Error::way_out));
     ExitCode::from(ours.map_or(1, |error| code_of(error.kind())))
@@ -48,11 +45,7 @@ pub(crate) fn of_run(outcome: Outcome, errors: &[Error]) -> ExitCode {
 /// Refused credentials explain everything else that failed.
 pub(crate) fn worst(errors: &[Error]) -> u8 {
     let codes: Vec<u8> = errors.iter().map(|error| code_of(error.kind())).collect();
-    if codes.contains(&CREDENTIALS) {
-        CREDENTIALS
-    } else {
-        codes.first().copied().unwrap_or(1)
-    }
+    if codes.contains(&CREDENTIALS) { CREDENTIALS } else { codes.first().copied().unwrap_or(1) }
 }
 
 fn code_of(kind: Kind) -> u8 {

@@ -48,14 +48,8 @@ pub(crate) async fn wire(
         Some(credentials) => source(effective, credentials, store.clone(), &observer)?,
     };
     let history_start = settings.source.history_start_at(clock.now())?;
-    let stores = Stores {
-        journal: Arc::new(journal),
-        state: store.clone(),
-        ledger: store,
-        clock,
-        observer,
-        stop,
-    };
+    let stores =
+        Stores { journal: Arc::new(journal), state: store.clone(), ledger: store, clock, observer, stop };
     let engine = Engine {
         stores,
         source,
@@ -78,24 +72,13 @@ pub(crate) fn source(
     observer: &Arc<dyn Observer>,
 ) -> Result<Arc<dyn Source>> {
     let settings = effective.settings.source.clone();
-    let source = ClariSource::new(
-        settings,
-        credentials,
-        store,
-        Arc::new(SystemClock),
-        observer.clone(),
-    )?;
+    let source = ClariSource::new(settings, credentials, store, Arc::new(SystemClock), observer.clone())?;
     Ok(Arc::new(source))
 }
 
 /// Opens nothing: a destination that is down must not keep extraction from running.
 pub(crate) fn destinations(effective: &Effective) -> Result<Vec<Arc<dyn Destination>>> {
-    effective
-        .settings
-        .destinations
-        .iter()
-        .map(|settings| destination(settings, effective))
-        .collect()
+    effective.settings.destinations.iter().map(|settings| destination(settings, effective)).collect()
 }
 
 fn destination(settings: &DestinationSettings, effective: &Effective) -> Result<Arc<dyn Destination>> {
@@ -118,11 +101,9 @@ fn destination(settings: &DestinationSettings, effective: &Effective) -> Result<
 fn lake(url: &str, settings: &DestinationSettings, effective: &Effective) -> Result<PathBuf> {
     match url.strip_prefix("file://") {
         Some(path) if !path.is_empty() => Ok(effective.data_dir.join(path)),
-        _ => Err(
-            Error::new(Kind::Config, "a Parquet destination's url is no folder")
-                .with("destination", &settings.name)
-                .hint("use file:// and a folder, for instance file://data/lake or file:///srv/clarion/lake"),
-        ),
+        _ => Err(Error::new(Kind::Config, "a Parquet destination's url is no folder")
+            .with("destination", &settings.name)
+            .hint("use file:// and a folder, for instance file://data/lake or file:///srv/clarion/lake")),
     }
 }
 

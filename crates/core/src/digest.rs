@@ -35,10 +35,7 @@ pub struct Fingerprinter {
 
 impl Fingerprinter {
     pub fn new(ordinals: BTreeMap<String, u32>) -> Self {
-        Self {
-            ordinals,
-            fresh: BTreeMap::new(),
-        }
+        Self { ordinals, fresh: BTreeMap::new() }
     }
 
     /// The fingerprint over all fields, new ones included, which are given their numbers.
@@ -56,11 +53,7 @@ impl Fingerprinter {
     pub fn changed(&self, old: Fingerprint, record: &Json<'_>) -> bool {
         let mut hash = 0_u64;
         walk(record, &mut String::new(), 0, &mut |path, leaf| {
-            if self
-                .ordinals
-                .get(path)
-                .is_some_and(|ordinal| *ordinal < old.paths)
-            {
+            if self.ordinals.get(path).is_some_and(|ordinal| *ordinal < old.paths) {
                 hash = hash.wrapping_add(leaf);
             }
         });

@@ -58,14 +58,7 @@ impl Error {
     /// `message` is lowercase, without a period and without the text of the source.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self {
-            kind,
-            retry: Retry::Permanent,
-            message,
-            context: Vec::new(),
-            hint: None,
-            source: None,
-        }
+        Self { kind, retry: Retry::Permanent, message, context: Vec::new(), hint: None, source: None }
     }
 
     pub fn retry(mut self, retry: Retry) -> Self {
@@ -130,11 +123,7 @@ impl fmt::Display for Error {
             let lead = if i == 0 { " (" } else { ", " };
             write!(f, "{lead}{name}: {value}")?;
         }
-        if self.context.is_empty() {
-            Ok(())
-        } else {
-            f.write_str(")")
-        }
+        if self.context.is_empty() { Ok(()) } else { f.write_str(")") }
     }
 }
 
@@ -146,8 +135,6 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn std::error::Error + 'static))
+        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
     }
 }

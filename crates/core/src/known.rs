@@ -59,13 +59,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 5] = [
-        Self::Ready,
-        Self::Changed,
-        Self::Backfill,
-        Self::Reread,
-        Self::Generation,
-    ];
+    pub const ALL: [Self; 5] = [Self::Ready, Self::Changed, Self::Backfill, Self::Reread, Self::Generation];
 
     /// 0 goes first.
     pub fn priority(self) -> i64 {

@@ -6,10 +6,7 @@ use crate::{StreamName, TableName};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A stream's phase began; `expected` records where that is known.
-    Started {
-        stream: StreamName,
-        expected: Option<u64>,
-    },
+    Started { stream: StreamName, expected: Option<u64> },
     /// Records of a stream came in.
     Fetched { stream: StreamName, records: u64 },
     /// A stream's phase ended.
@@ -25,11 +22,7 @@ pub enum Event {
     /// A destination committed.
     LoadFinished { destination: String },
     /// A table got a new or wider column.
-    SchemaChanged {
-        destination: String,
-        table: TableName,
-        change: String,
-    },
+    SchemaChanged { destination: String, table: TableName, change: String },
     /// Something the user should know and the run survives.
     Warning { message: String },
 }

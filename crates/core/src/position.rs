@@ -33,10 +33,7 @@ impl Position {
     pub fn unpack(packed: i64) -> Self {
         let packed = packed.cast_unsigned();
         let line = u32::try_from(packed & ((1 << LINE_BITS) - 1)).expect("24 bits fit 32");
-        Self {
-            segment: packed >> LINE_BITS,
-            line,
-        }
+        Self { segment: packed >> LINE_BITS, line }
     }
 }
 
@@ -52,17 +49,8 @@ mod tests {
 
     #[test]
     fn packing_keeps_order_and_value() {
-        let positions = [
-            Position::START,
-            Position::new(1, 2),
-            Position::new(1, 9_999),
-            Position::new(2, 0),
-        ];
+        let positions = [Position::START, Position::new(1, 2), Position::new(1, 9_999), Position::new(2, 0)];
         assert!(positions.windows(2).all(|pair| pair[0].pack() < pair[1].pack()));
-        assert!(
-            positions
-                .iter()
-                .all(|position| Position::unpack(position.pack()) == *position)
-        );
+        assert!(positions.iter().all(|position| Position::unpack(position.pack()) == *position));
     }
 }

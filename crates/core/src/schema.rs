@@ -80,12 +80,9 @@ impl ColumnType {
             Self::Double => DataType::Float64,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Text | Self::Json => DataType::Utf8,
-            Self::Struct(fields) => DataType::Struct(
-                fields
-                    .iter()
-                    .map(|(name, kind)| Arc::new(kind.field(name, true)))
-                    .collect(),
-            ),
+            Self::Struct(fields) => {
+                DataType::Struct(fields.iter().map(|(name, kind)| Arc::new(kind.field(name, true))).collect())
+            }
             Self::List(item) => DataType::List(Self::list_item(item)),
         }
     }
@@ -119,10 +116,8 @@ impl std::fmt::Display for ColumnType {
             Self::Text => f.write_str("text"),
             Self::Json => f.write_str("json"),
             Self::Struct(fields) => {
-                let fields: Vec<String> = fields
-                    .iter()
-                    .map(|(name, kind)| format!("{name} {kind}"))
-                    .collect();
+                let fields: Vec<String> =
+                    fields.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
                 write!(f, "struct({})", fields.join(", "))
             }
             Self::List(item) => write!(f, "list({item})"),

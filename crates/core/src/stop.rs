@@ -25,11 +25,7 @@ impl Stop {
 
     /// Fails with `Interrupted` once a stop was requested.
     pub fn check(&self) -> Result<()> {
-        if self.is_requested() {
-            Err(Self::error())
-        } else {
-            Ok(())
-        }
+        if self.is_requested() { Err(Self::error()) } else { Ok(()) }
     }
 
     /// Runs `work` until it ends or a stop is requested, whatever comes first; `work` is then dropped.

@@ -6,19 +6,11 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Seco
 pub type Timestamp = DateTime<Utc>;
 
 /// Layouts with an offset, besides RFC 3339.
-const WITH_OFFSET: [&str; 4] = [
-    "%Y-%m-%dT%H:%M:%S%.f%#z",
-    "%Y-%m-%d %H:%M:%S%.f%#z",
-    "%Y-%m-%dT%H:%M%#z",
-    "%Y%m%dT%H%M%S%.f%#z",
-];
+const WITH_OFFSET: [&str; 4] =
+    ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y%m%dT%H%M%S%.f%#z"];
 /// Layouts without one, read as UTC.
-const WITHOUT_OFFSET: [&str; 4] = [
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M",
-    "%Y%m%dT%H%M%S%.f",
-];
+const WITHOUT_OFFSET: [&str; 4] =
+    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y%m%dT%H%M%S%.f"];
 
 /// Reads an ISO 8601 date and time; without an offset it is UTC. `None` if it is none, or its year is not in
 /// 1 to 9999, which neither Python's nor .NET's readers could show.
@@ -30,11 +22,7 @@ pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let parsed = DateTime::parse_from_rfc3339(text)
         .map(|time| time.to_utc())
         .ok()
-        .or_else(|| {
-            WITH_OFFSET
-                .iter()
-                .find_map(|layout| parse_with_offset(text, layout))
-        })
+        .or_else(|| WITH_OFFSET.iter().find_map(|layout| parse_with_offset(text, layout)))
         .or_else(|| WITHOUT_OFFSET.iter().find_map(|layout| parse_naive(text, layout)))?;
     (1..=9999).contains(&parsed.year()).then_some(parsed)
 }
@@ -52,23 +40,16 @@ pub fn from_millis(millis: i64) -> Timestamp {
 /// The start of the vendor's quota week: the last Sunday 00:00 GMT (vendor's contract, "Rate limit").
 pub fn week_start(now: Timestamp) -> Timestamp {
     let back = u64::from(now.weekday().num_days_from_sunday());
-    let sunday: NaiveDate = now
-        .date_naive()
-        .checked_sub_days(Days::new(back))
-        .unwrap_or(now.date_naive());
+    let sunday: NaiveDate = now.date_naive().checked_sub_days(Days::new(back)).unwrap_or(now.date_naive());
     Utc.from_utc_datetime(&sunday.and_time(NaiveTime::MIN))
 }
 
 fn parse_with_offset(text: &str, layout: &str) -> Option<Timestamp> {
-    DateTime::parse_from_str(text, layout)
-        .map(|time| time.to_utc())
-        .ok()
+    DateTime::parse_from_str(text, layout).map(|time| time.to_utc()).ok()
 }
 
 fn parse_naive(text: &str, layout: &str) -> Option<Timestamp> {
-    NaiveDateTime::parse_from_str(text, layout)
-        .map(|time| time.and_utc())
-        .ok()
+    NaiveDateTime::parse_from_str(text, layout).map(|time| time.and_utc()).ok()
 }
 
 #[cfg(test)]
@@ -89,37 +70,24 @@ mod tests {
         ];
         for spelling in spellings {
             let parsed = parse_timestamp(spelling).map(format_timestamp);
-            assert_eq!(
-                parsed.as_deref(),
-                Some("2024-11-20T13:00:00.000000Z"),
-                "{spelling}"
-            );
+            assert_eq!(parsed.as_deref(), Some("2024-11-20T13:00:00.000000Z"), "{spelling}");
         }
     }
 
     #[test]
     fn what_is_no_time_is_none() {
-        for text in [
-            "",
-            "soon",
-            "2024-11-20",
-            "0000-01-01T00:00:00Z",
-            "10000-01-01T00:00:00Z",
-            "12345678901234",
-        ] {
+        for text in
+            ["", "soon", "2024-11-20", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "12345678901234"]
+        {
             assert_eq!(parse_timestamp(text), None, "{text}");
         }
     }
 
     #[test]
     fn the_quota_week_starts_on_sunday_in_gmt() {
-        let friday = parse_timestamp("2026-11-20T11:52:00Z")
-            .map(week_start)
-            .map(format_timestamp);
+        let friday = parse_timestamp("2026-11-20T11:52:00Z").map(week_start).map(format_timestamp);
         assert_eq!(friday.as_deref(), Some("2026-11-15T00:00:00.000000Z"));
-        let sunday = parse_timestamp("2026-11-15T00:00:00Z")
-            .map(week_start)
-            .map(format_timestamp);
+        let sunday = parse_timestamp("2026-11-15T00:00:00Z").map(week_start).map(format_timestamp);
         assert_eq!(sunday.as_deref(), Some("2026-11-15T00:00:00.000000Z"));
     }
 }

@@ -40,14 +40,7 @@ impl<'e> Belt<'e> {
         load: Box<dyn Load>,
         normaliser: Box<dyn Normalise>,
     ) -> Self {
-        Self {
-            stores,
-            name,
-            load,
-            normaliser: Some(normaliser),
-            running: None,
-            rejected: Vec::new(),
-        }
+        Self { stores, name, load, normaliser: Some(normaliser), running: None, rejected: Vec::new() }
     }
 
     pub(crate) async fn carry_out(&mut self, plan: &LoadPlan) -> Result<()> {
@@ -70,18 +63,11 @@ impl<'e> Belt<'e> {
         for line in &unit.lines {
             let entry = entries.get_mut(*line as usize - 2).and_then(Option::take);
             let entry = entry.ok_or_else(|| {
-                Error::new(
-                    Kind::Corrupt,
-                    "a segment's index names a record that is not there",
-                )
-                .with("position", Position::new(unit.segment, *line))
+                Error::new(Kind::Corrupt, "a segment's index names a record that is not there")
+                    .with("position", Position::new(unit.segment, *line))
             })?;
             let run = plan.runs[&unit.segment].clone();
-            carry.push(Held {
-                entry,
-                position: Position::new(unit.segment, *line),
-                run,
-            });
+            carry.push(Held { entry, position: Position::new(unit.segment, *line), run });
         }
         Ok(())
     }
@@ -97,27 +83,16 @@ impl<'e> Belt<'e> {
                 bytes = 0;
             }
         }
-        if chunk.is_empty() {
-            Ok(())
-        } else {
-            self.push(chunk).await
-        }
+        if chunk.is_empty() { Ok(()) } else { self.push(chunk).await }
     }
 
     async fn push(&mut self, chunk: Vec<Held>) -> Result<()> {
         let previous = self.settle().await?;
-        let mut normaliser = self
-            .normaliser
-            .take()
-            .expect("the normaliser is back once its work is settled");
+        let mut normaliser = self.normaliser.take().expect("the normaliser is back once its work is settled");
         self.running = Some(tokio::task::spawn_blocking(move || {
             let items: Vec<Item<'_>> = chunk
                 .iter()
-                .map(|held| Item {
-                    entry: &held.entry,
-                    position: held.position,
-                    run_id: &held.run,
-                })
+                .map(|held| Item { entry: &held.entry, position: held.position, run_id: &held.run })
                 .collect();
             let change = normaliser.normalise(&items);
             (normaliser, change)
@@ -141,10 +116,7 @@ impl<'e> Belt<'e> {
         self.rejected.append(&mut change.rejected);
         let records = change.records;
         self.load.write(change).await?;
-        self.stores.observer.notice(Event::Loaded {
-            destination: self.name.clone(),
-            records,
-        });
+        self.stores.observer.notice(Event::Loaded { destination: self.name.clone(), records });
         Ok(())
     }
 
@@ -153,9 +125,7 @@ impl<'e> Belt<'e> {
         let last = self.settle().await?;
         self.write(last).await?;
         let report = self.load.commit(to).await?;
-        self.stores.observer.notice(Event::LoadFinished {
-            destination: self.name,
-        });
+        self.stores.observer.notice(Event::LoadFinished { destination: self.name });
         Ok((report, self.rejected))
     }
 }

@@ -45,10 +45,7 @@ impl CallsPass<'_> {
             return self.history().await;
         }
         let forward = self.forward().await;
-        if forward
-            .as_ref()
-            .is_err_and(|error| error.kind() != Kind::Unproven)
-        {
+        if forward.as_ref().is_err_and(|error| error.kind() != Kind::Unproven) {
             return forward;
         }
         self.relist().await?;
@@ -58,12 +55,7 @@ impl CallsPass<'_> {
     /// Lists all of history by time. Resumes behind the slices that an earlier run proved.
     async fn history(&mut self) -> Result<()> {
         let now = self.engine.stores.clock.now();
-        let resumed = self
-            .recorder
-            .cursor(FORWARD)
-            .is_none()
-            .then(|| self.recorder.cursor(ANCHOR))
-            .flatten();
+        let resumed = self.recorder.cursor(FORWARD).is_none().then(|| self.recorder.cursor(ANCHOR)).flatten();
         let anchor = resumed.unwrap_or(now);
         self.recorder.set_cursor(ANCHOR, anchor);
         if self.recorder.cursor(HISTORY_FROM).is_none() {
@@ -73,18 +65,9 @@ impl CallsPass<'_> {
         self.recorder.flush().await?;
 
         let resume_at = self.proved_since(anchor, start);
-        let purpose = if self.full {
-            Purpose::Generation
-        } else {
-            Purpose::Backfill
-        };
-        let span = Span {
-            from: resume_at,
-            slice: HISTORY_SLICE,
-            purpose,
-            first: Reason::Backfill,
-            keep: true,
-        };
+        let purpose = if self.full { Purpose::Generation } else { Purpose::Backfill };
+        let span =
+            Span { from: resume_at, slice: HISTORY_SLICE, purpose, first: Reason::Backfill, keep: true };
         let seen = self.slices(span).await?;
         let before: u64 = self
             .recorder
@@ -114,12 +97,8 @@ impl CallsPass<'_> {
     async fn without_time(&mut self, start: Timestamp, seen: u64) -> Result<()> {
         let visibility = self.visibility();
         let source = &self.engine.source;
-        let all = source
-            .count(&Window::Everything, visibility, Purpose::Backfill)
-            .await?;
-        let before = source
-            .count(&Window::Before(start), visibility, Purpose::Backfill)
-            .await?;
+        let all = source.count(&Window::Everything, visibility, Purpose::Backfill).await?;
+        let before = source.count(&Window::Before(start), visibility, Purpose::Backfill).await?;
         if all <= seen + before {
             return Ok(());
         }
@@ -142,13 +121,8 @@ impl CallsPass<'_> {
     async fn relist(&mut self) -> Result<()> {
         let now = self.engine.stores.clock.now();
         let from = now - self.engine.streams.calls.relist.as_chrono();
-        let span = Span {
-            from,
-            slice: RELIST_SLICE,
-            purpose: Purpose::Forward,
-            first: Reason::Ready,
-            keep: false,
-        };
+        let span =
+            Span { from, slice: RELIST_SLICE, purpose: Purpose::Forward, first: Reason::Ready, keep: false };
         self.slices(span).await.map(|_| ())
     }
 
@@ -157,21 +131,11 @@ impl CallsPass<'_> {
         let (mut from, mut seen) = (span.from, 0);
         loop {
             let window = |to| Window::ByTime { from, to };
-            let (publicity, to) = self
-                .public_slice(self.request(window(None), span.purpose, span.slice))
-                .await?;
-            let rows = if matches!(publicity, Publicity::AllPublic) {
-                span.slice
-            } else {
-                0
-            };
-            let listed = self
-                .list(
-                    self.request(window(to), span.purpose, rows),
-                    Some(publicity),
-                    span.first,
-                )
-                .await?;
+            let (publicity, to) =
+                self.public_slice(self.request(window(None), span.purpose, span.slice)).await?;
+            let rows = if matches!(publicity, Publicity::AllPublic) { span.slice } else { 0 };
+            let listed =
+                self.list(self.request(window(to), span.purpose, rows), Some(publicity), span.first).await?;
             let to = listed.covered_to.or(to);
             seen += listed.seen;
             if span.keep {
@@ -208,12 +172,7 @@ impl CallsPass<'_> {
     ) -> Result<clarion_core::Listed> {
         let publicity = publicity.unwrap_or_else(|| self.publicity_on_demand(&request));
         let source = self.engine.source.clone();
-        let mut sink = CallSink {
-            recorder: self.recorder,
-            tally: self.tally,
-            publicity,
-            first,
-        };
+        let mut sink = CallSink { recorder: self.recorder, tally: self.tally, publicity, first };
         let listed = source.list(request, &mut sink).await;
         if let Err(error) = &listed
             && error.kind() == Kind::Unproven
@@ -225,29 +184,17 @@ impl CallsPass<'_> {
 
     fn publicity_on_demand(&self, request: &ListRequest) -> Publicity {
         if self.engine.include_private {
-            Publicity::OnDemand {
-                source: self.engine.source.clone(),
-                request: request.clone(),
-            }
+            Publicity::OnDemand { source: self.engine.source.clone(), request: request.clone() }
         } else {
             Publicity::AllPublic
         }
     }
 
     fn request(&self, window: Window, purpose: Purpose, max_rows: u64) -> ListRequest {
-        ListRequest {
-            window,
-            visibility: self.visibility(),
-            purpose,
-            max_rows,
-        }
+        ListRequest { window, visibility: self.visibility(), purpose, max_rows }
     }
 
     fn visibility(&self) -> Visibility {
-        if self.engine.include_private {
-            Visibility::All
-        } else {
-            Visibility::PublicOnly
-        }
+        if self.engine.include_private { Visibility::All } else { Visibility::PublicOnly }
     }
 }

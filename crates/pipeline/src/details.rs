@@ -34,13 +34,7 @@ impl DetailsPass<'_> {
     pub(crate) async fn run(mut self) -> Result<()> {
         let stores = &self.engine.stores;
         let now = stores.clock.now();
-        let due: u64 = stores
-            .state
-            .queue_depth(now)
-            .await?
-            .values()
-            .map(|(_, due)| due)
-            .sum();
+        let due: u64 = stores.state.queue_depth(now).await?.values().map(|(_, due)| due).sum();
         let _phase = Phase::begin(stores.observer.as_ref(), StreamName::CALL_DETAILS, Some(due));
         let mut after = None;
         loop {
@@ -71,9 +65,7 @@ impl DetailsPass<'_> {
                 (entry, fetched)
             }
         };
-        let mut answers = stream::iter(wanted)
-            .map(fetch)
-            .buffer_unordered(self.engine.concurrency.max(1));
+        let mut answers = stream::iter(wanted).map(fetch).buffer_unordered(self.engine.concurrency.max(1));
         while let Some((entry, fetched)) = answers.next().await {
             let private = calls.get(&entry.key).and_then(|call| call.private);
             match fetched {
@@ -109,10 +101,7 @@ impl DetailsPass<'_> {
         let version = judge::version(previous, next.hash, private);
         self.tally.count(&StreamName::CALL_DETAILS, version);
         match previous.filter(|_| version == Version::Same) {
-            Some(previous) => self.recorder.confirm(Known {
-                position: previous.position,
-                ..next
-            }),
+            Some(previous) => self.recorder.confirm(Known { position: previous.position, ..next }),
             None => self.recorder.write(&arrival.entry(), next).await?,
         }
         self.recorder.done(&entry.stream, &entry.key);
@@ -121,10 +110,7 @@ impl DetailsPass<'_> {
         {
             self.recorder.queue(again);
         }
-        stores.observer.notice(Event::Fetched {
-            stream: StreamName::CALL_DETAILS,
-            records: 1,
-        });
+        stores.observer.notice(Event::Fetched { stream: StreamName::CALL_DETAILS, records: 1 });
         Ok(())
     }
 
@@ -143,13 +129,8 @@ impl DetailsPass<'_> {
         match error.kind() {
             Kind::Refused => self.reject(&entry, &error),
             Kind::Remote | Kind::Protocol => {
-                self.tally
-                    .holes
-                    .push(format!("call {}: {}", entry.key, error.chain()));
-                self.recorder.queue(QueueEntry {
-                    attempts: entry.attempts + 1,
-                    ..entry
-                });
+                self.tally.holes.push(format!("call {}: {}", entry.key, error.chain()));
+                self.recorder.queue(QueueEntry { attempts: entry.attempts + 1, ..entry });
                 self.failures_in_a_row += 1;
                 if self.failures_in_a_row >= OUTAGE {
                     return Err(error);

@@ -50,10 +50,7 @@ impl Writer {
     pub fn new(clock: &dyn Clock, lease: Box<dyn LeaseGuard>) -> Self {
         let stamp = clock.now().format("%Y%m%dT%H%M%SZ");
         let fence = lease.fence();
-        let run = RunId::new(format!(
-            "{stamp}-{:04x}",
-            (fence ^ u64::from(std::process::id())) & 0xffff
-        ));
+        let run = RunId::new(format!("{stamp}-{:04x}", (fence ^ u64::from(std::process::id())) & 0xffff));
         Self { run, fence, lease }
     }
 }

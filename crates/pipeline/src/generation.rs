@@ -39,11 +39,7 @@ pub(crate) async fn begin_if_due(engine: &Engine, recorder: &mut Recorder, full:
 async fn queue_all(engine: &Engine, recorder: &mut Recorder, now: Timestamp) -> Result<()> {
     let mut after = None;
     loop {
-        let page = engine
-            .stores
-            .state
-            .scan_known(&StreamName::CALLS, after.as_ref(), STEP)
-            .await?;
+        let page = engine.stores.state.scan_known(&StreamName::CALLS, after.as_ref(), STEP).await?;
         let Some(last) = page.last() else {
             return recorder.flush().await;
         };
@@ -67,29 +63,16 @@ impl Share {
     /// A generation spends in each run its pro-rata share; re-reads at most a hundredth of the week.
     pub(crate) async fn of_this_run(engine: &Engine, recorder: &mut Recorder, full: bool) -> Result<Self> {
         if full {
-            return Ok(Self {
-                rereads: u64::MAX,
-                generation: u64::MAX,
-            });
+            return Ok(Self { rereads: u64::MAX, generation: u64::MAX });
         }
         let now = engine.stores.clock.now();
         let since = now - recorder.cursor(DRAINED).unwrap_or(now);
         recorder.set_cursor(DRAINED, now);
-        let period = engine
-            .streams
-            .call_details
-            .generation_every
-            .as_chrono()
-            .num_seconds()
-            .max(1);
+        let period = engine.streams.call_details.generation_every.as_chrono().num_seconds().max(1);
         let known = engine.stores.state.count_known(&StreamName::CALLS).await?;
         let elapsed = u64::try_from(since.num_seconds().clamp(0, period)).unwrap_or(0);
         let generation = (known * elapsed).div_ceil(period.unsigned_abs());
-        let rereads = if engine.weekly_requests == 0 {
-            u64::MAX
-        } else {
-            engine.weekly_requests / 100
-        };
+        let rereads = if engine.weekly_requests == 0 { u64::MAX } else { engine.weekly_requests / 100 };
         Ok(Self { rereads, generation })
     }
 

@@ -41,10 +41,7 @@ pub(crate) fn details_reason(
     if !StatusClass::of(previous.status.as_deref()).has_details() {
         return Some(first);
     }
-    let before = Fingerprint {
-        hash: previous.fingerprint,
-        paths: previous.paths,
-    };
+    let before = Fingerprint { hash: previous.fingerprint, paths: previous.paths };
     if previous.private != now.private || prints.changed(before, record) {
         return Some(Reason::Changed);
     }
@@ -60,10 +57,7 @@ pub(crate) fn is_complete(details: &SourceRecord) -> bool {
     let Ok(json) = Json::parse(&details.data) else {
         return true;
     };
-    let transcript = json
-        .get("transcript")
-        .and_then(Json::as_list)
-        .is_some_and(|turns| !turns.is_empty());
+    let transcript = json.get("transcript").and_then(Json::as_list).is_some_and(|turns| !turns.is_empty());
     transcript && json.get("summary").is_some_and(|summary| !summary.is_null())
 }
 

@@ -20,10 +20,7 @@ pub(crate) enum Publicity {
     /// Listed for the same window: everything else is private.
     Listed(HashSet<RecordKey>),
     /// To be listed as soon as a call turns up whose flag is not known.
-    OnDemand {
-        source: Arc<dyn Source>,
-        request: ListRequest,
-    },
+    OnDemand { source: Arc<dyn Source>, request: ListRequest },
     /// Private calls are not asked for.
     AllPublic,
 }
@@ -42,20 +39,14 @@ impl PageSink for CallSink<'_> {
     async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
         let keys: Vec<RecordKey> = records.iter().map(|record| record.key.clone()).collect();
         let known = self.recorder.known(&StreamName::CALLS, &keys).await?;
-        if keys
-            .iter()
-            .any(|key| known.get(key).is_none_or(|known| known.private.is_none()))
-        {
+        if keys.iter().any(|key| known.get(key).is_none_or(|known| known.private.is_none())) {
             self.list_public().await?;
         }
         let fetched = records.len() as u64;
         for record in records {
             self.take(known.get(&record.key), &record).await?;
         }
-        self.recorder.stores.observer.notice(Event::Fetched {
-            stream: StreamName::CALLS,
-            records: fetched,
-        });
+        self.recorder.stores.observer.notice(Event::Fetched { stream: StreamName::CALLS, records: fetched });
         self.recorder.breathe().await
     }
 }
@@ -63,9 +54,7 @@ impl PageSink for CallSink<'_> {
 impl CallSink<'_> {
     async fn take(&mut self, previous: Option<&Known>, record: &SourceRecord) -> Result<()> {
         let now = self.recorder.stores.clock.now();
-        let private = self
-            .is_private(&record.key)
-            .or_else(|| previous.and_then(|known| known.private));
+        let private = self.is_private(&record.key).or_else(|| previous.and_then(|known| known.private));
         let hash = clarion_core::content_hash(&record.data);
         let version = judge::version(previous, hash, private);
         self.tally.count(&StreamName::CALLS, version);
@@ -113,10 +102,7 @@ pub(crate) async fn public_ids(
     request: ListRequest,
 ) -> Result<(HashSet<RecordKey>, Option<Timestamp>)> {
     let mut ids = Ids(HashSet::new());
-    let request = ListRequest {
-        visibility: Visibility::PublicOnly,
-        ..request
-    };
+    let request = ListRequest { visibility: Visibility::PublicOnly, ..request };
     let listed = source.list(request, &mut ids).await?;
     Ok((ids.0, listed.covered_to))
 }
@@ -150,18 +136,13 @@ pub(crate) struct Phase<'o> {
 
 impl<'o> Phase<'o> {
     pub(crate) fn begin(observer: &'o dyn Observer, stream: StreamName, expected: Option<u64>) -> Self {
-        observer.notice(Event::Started {
-            stream: stream.clone(),
-            expected,
-        });
+        observer.notice(Event::Started { stream: stream.clone(), expected });
         Self { observer, stream }
     }
 }
 
 impl Drop for Phase<'_> {
     fn drop(&mut self) {
-        self.observer.notice(Event::Finished {
-            stream: self.stream.clone(),
-        });
+        self.observer.notice(Event::Finished { stream: self.stream.clone() });
     }
 }

@@ -63,12 +63,7 @@ impl Engine {
         let Some(name) = &options.destination else {
             return Ok(self.destinations.clone());
         };
-        let found: Vec<_> = self
-            .destinations
-            .iter()
-            .filter(|known| known.name() == name)
-            .cloned()
-            .collect();
+        let found: Vec<_> = self.destinations.iter().filter(|known| known.name() == name).cloned().collect();
         if found.is_empty() {
             let names: Vec<&str> = self.destinations.iter().map(|known| known.name()).collect();
             return Err(Error::new(Kind::Config, "no such destination")
@@ -89,10 +84,7 @@ impl Engine {
             reason: value.reason.clone(),
             at,
         });
-        let progress = Progress {
-            rejected: rejected.collect(),
-            ..Progress::default()
-        };
+        let progress = Progress { rejected: rejected.collect(), ..Progress::default() };
         self.stores.state.commit(writer.fence, progress).await
     }
 }
@@ -128,11 +120,7 @@ impl Loading<'_> {
                 return Ok(());
             }
             // A rebuild becomes visible at once, so that it is one load however long the journal is.
-            let range = if self.replace {
-                behind
-            } else {
-                &behind[..behind.len().min(RANGE_SEGMENTS)]
-            };
+            let range = if self.replace { behind } else { &behind[..behind.len().min(RANGE_SEGMENTS)] };
             self.load_range(range, &state, outcome).await?;
             self.replace = false;
             state = self.destination.inspect().await?;
@@ -141,11 +129,7 @@ impl Loading<'_> {
 
     /// What the destination holds; nothing if it is to be rebuilt, whatever state it is in.
     async fn starting_point(&self) -> Result<DestinationState> {
-        if self.replace {
-            Ok(DestinationState::default())
-        } else {
-            self.destination.inspect().await
-        }
+        if self.replace { Ok(DestinationState::default()) } else { self.destination.inspect().await }
     }
 
     /// The segments after the destination's position, which must not be ahead of the journal.
@@ -174,10 +158,7 @@ impl Loading<'_> {
         let stores = &self.engine.stores;
         let plan = plan(stores.journal.as_ref(), range).await?;
         let name = self.destination.name().to_owned();
-        stores.observer.notice(Event::LoadStarted {
-            destination: name.clone(),
-            records: plan.records,
-        });
+        stores.observer.notice(Event::LoadStarted { destination: name.clone(), records: plan.records });
         let loaded_at = stores.clock.now();
         let spec = LoadSpec {
             run_id: self.writer.run.clone(),
@@ -202,11 +183,9 @@ impl Loading<'_> {
             *self.report.rows.entry(table.to_string()).or_default() += rows;
         }
         let name = self.destination.name();
-        outcome.schema_changes.extend(
-            done.schema_changes
-                .into_iter()
-                .map(|change| format!("{name}: {change}")),
-        );
+        outcome
+            .schema_changes
+            .extend(done.schema_changes.into_iter().map(|change| format!("{name}: {change}")));
     }
 }
 
@@ -214,7 +193,5 @@ impl Loading<'_> {
 fn note_rejected(outcome: &mut LoadOutcome, rejected: Vec<RejectedValue>) {
     let id = |value: &RejectedValue| (value.stream.clone(), value.key.clone(), value.reason.clone());
     let known: BTreeSet<_> = outcome.rejected.iter().map(id).collect();
-    outcome
-        .rejected
-        .extend(rejected.into_iter().filter(|value| !known.contains(&id(value))));
+    outcome.rejected.extend(rejected.into_iter().filter(|value| !known.contains(&id(value))));
 }

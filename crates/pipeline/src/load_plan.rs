@@ -46,27 +46,15 @@ pub(crate) async fn plan(journal: &dyn Journal, range: &[SegmentInfo]) -> Result
         for (line, record) in (2_u32..).zip(header.index) {
             to = Position::new(segment.number, line);
             let Some(record) = record else { continue };
-            let version = Last {
-                position: to,
-                time: record.time,
-            };
+            let version = Last { position: to, time: record.time };
             last.entry(record.stream).or_default().insert(record.key, version);
         }
         to = to.max(Position::new(segment.number, 1));
     }
     let units = units(&last);
     let records = units.iter().map(|unit| unit.lines.len() as u64).sum();
-    let keys = last
-        .into_iter()
-        .map(|(stream, keys)| (stream, keys.into_keys().collect()))
-        .collect();
-    Ok(LoadPlan {
-        keys: Arc::new(keys),
-        units,
-        runs,
-        records,
-        to,
-    })
+    let keys = last.into_iter().map(|(stream, keys)| (stream, keys.into_keys().collect())).collect();
+    Ok(LoadPlan { keys: Arc::new(keys), units, runs, records, to })
 }
 
 fn units(last: &HashMap<StreamName, HashMap<RecordKey, Last>>) -> Vec<Unit> {
@@ -75,12 +63,7 @@ fn units(last: &HashMap<StreamName, HashMap<RecordKey, Last>>) -> Vec<Unit> {
         let mut segments: BTreeMap<SegmentNo, Unit> = BTreeMap::new();
         for version in keys.values() {
             let segment = version.position.segment;
-            let fresh = || Unit {
-                stream: stream.clone(),
-                segment,
-                lines: Vec::new(),
-                earliest: None,
-            };
+            let fresh = || Unit { stream: stream.clone(), segment, lines: Vec::new(), earliest: None };
             let unit = segments.entry(segment).or_insert_with(fresh);
             unit.lines.push(version.position.line);
             unit.earliest = match (unit.earliest, version.time) {

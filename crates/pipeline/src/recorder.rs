@@ -99,24 +99,16 @@ impl Recorder {
         let now = self.stores.clock.now();
         let opened_at = *self.opened_at.get_or_insert(now);
         let full = self.stores.journal.open_bytes() >= SEGMENT_BYTES;
-        if full || now - opened_at >= SEGMENT_AGE {
-            self.flush().await
-        } else {
-            Ok(())
-        }
+        if full || now - opened_at >= SEGMENT_AGE { self.flush().await } else { Ok(()) }
     }
 
     /// A version that the journal has already was confirmed; its position stays.
     pub(crate) fn confirm(&mut self, known: Known) {
-        self.pending
-            .known
-            .insert((known.stream.clone(), known.key.clone()), known);
+        self.pending.known.insert((known.stream.clone(), known.key.clone()), known);
     }
 
     pub(crate) fn queue(&mut self, entry: QueueEntry) {
-        self.pending
-            .queued
-            .insert((entry.stream.clone(), entry.key.clone()), entry);
+        self.pending.queued.insert((entry.stream.clone(), entry.key.clone()), entry);
     }
 
     pub(crate) fn done(&mut self, stream: &StreamName, key: &RecordKey) {
@@ -156,11 +148,7 @@ impl Recorder {
         if self.pending.records > 0 {
             self.checkpoint.ledger = self.stores.ledger.week(now).await?.spent;
         }
-        let segment = self
-            .stores
-            .journal
-            .cut(&self.run, self.checkpoint.clone())
-            .await?;
+        let segment = self.stores.journal.cut(&self.run, self.checkpoint.clone()).await?;
         fault::point("pipeline.cut");
         self.commit(segment).await
     }
@@ -185,9 +173,7 @@ impl Recorder {
     pub(crate) fn note_line(&mut self, mut known: Known) {
         known.position = Position::new(u64::MAX, FIRST_LINE + self.pending.records);
         self.pending.records += 1;
-        self.pending
-            .known
-            .insert((known.stream.clone(), known.key.clone()), known);
+        self.pending.known.insert((known.stream.clone(), known.key.clone()), known);
     }
 
     /// Passes over a line of an adopted segment that holds no record any more.
@@ -196,10 +182,8 @@ impl Recorder {
     }
 
     async fn commit(&mut self, segment: Option<SegmentInfo>) -> Result<()> {
-        let cut = segment.as_ref().map(|info| Event::SegmentCut {
-            segment: info.number,
-            bytes: info.stored_bytes,
-        });
+        let cut =
+            segment.as_ref().map(|info| Event::SegmentCut { segment: info.number, bytes: info.stored_bytes });
         let progress = std::mem::take(&mut self.pending).into_progress(segment, self.prints.take_fresh());
         self.opened_at = None;
         if !progress.is_empty() {

@@ -18,19 +18,12 @@ use crate::recorder::{Recorder, stored_checkpoint};
 
 /// Closes the open segment of a dead process and adopts every segment that the state store does not know.
 pub(crate) async fn recover(stores: &Stores, writer: &Writer) -> Result<u64> {
-    stores
-        .journal
-        .recover(&writer.run, stored_checkpoint(stores).await?)
-        .await?;
+    stores.journal.recover(&writer.run, stored_checkpoint(stores).await?).await?;
     let last = last_known(stores).await?;
     let mut recorder = Recorder::open(stores, writer).await?;
     let mut adopted = 0;
     for segment in stores.journal.segments(last).await? {
-        tracing::info!(
-            segment = segment.number,
-            records = segment.records,
-            "adopting a segment"
-        );
+        tracing::info!(segment = segment.number, records = segment.records, "adopting a segment");
         adopt(stores, &mut recorder, segment).await?;
         adopted += 1;
     }
@@ -48,10 +41,7 @@ async fn last_known(stores: &Stores) -> Result<SegmentNo> {
         Some(found) if found.number == last.number => {
             Err(damaged("a journal segment was altered", last.number))
         }
-        _ => Err(damaged(
-            "the journal lacks a segment that the state store knows",
-            last.number,
-        )),
+        _ => Err(damaged("the journal lacks a segment that the state store knows", last.number)),
     }
 }
 
@@ -82,9 +72,7 @@ async fn previous_versions(
 ) -> Result<HashMap<(StreamName, RecordKey), Known>> {
     let mut keys: HashMap<StreamName, Vec<RecordKey>> = HashMap::new();
     for entry in entries.iter().flatten() {
-        keys.entry(entry.stream.clone())
-            .or_default()
-            .push(entry.key.clone());
+        keys.entry(entry.stream.clone()).or_default().push(entry.key.clone());
     }
     let mut known = HashMap::new();
     for (stream, keys) in keys {
@@ -106,11 +94,7 @@ fn adopt_entry(
     let record = source_record(entry);
     let json = Json::parse(&record.data).unwrap_or(Json::Null);
     let is_call = entry.stream == StreamName::CALLS;
-    let fingerprint = if is_call {
-        recorder.prints.take(&json)
-    } else {
-        Fingerprint::default()
-    };
+    let fingerprint = if is_call { recorder.prints.take(&json) } else { Fingerprint::default() };
     let arrival = Arrival {
         stream: &entry.stream,
         record: &record,
@@ -119,10 +103,7 @@ fn adopt_entry(
         fingerprint,
         generation,
     };
-    let known = Known {
-        gone: entry.op == Op::Delete,
-        ..arrival.known()
-    };
+    let known = Known { gone: entry.op == Op::Delete, ..arrival.known() };
     if is_call && entry.op == Op::Upsert {
         let reason = judge::details_reason(previous, &known, &recorder.prints, &json, Reason::Ready);
         if let Some(reason) = reason {

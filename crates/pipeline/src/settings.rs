@@ -53,21 +53,13 @@ pub struct StreamSettings {
 
 impl Default for CallsSettings {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            overlap: Period::hours(1),
-            relist: Period::hours(14 * 24),
-        }
+        Self { enabled: true, overlap: Period::hours(1), relist: Period::hours(14 * 24) }
     }
 }
 
 impl Default for CallDetailsSettings {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            mode: DetailsMode::Full,
-            generation_every: Period::hours(30 * 24),
-        }
+        Self { enabled: true, mode: DetailsMode::Full, generation_every: Period::hours(30 * 24) }
     }
 }
 

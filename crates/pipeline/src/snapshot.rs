@@ -23,14 +23,7 @@ pub(crate) async fn sync_snapshot(
     let known = recorder.known(stream, &keys).await?;
     for record in &records {
         let fingerprint = Fingerprint::default();
-        let arrival = Arrival {
-            stream,
-            record,
-            private: None,
-            at,
-            fingerprint,
-            generation: 0,
-        };
+        let arrival = Arrival { stream, record, private: None, at, fingerprint, generation: 0 };
         let next = arrival.known();
         let version = judge::version(known.get(&record.key), next.hash, None);
         tally.count(stream, version);
@@ -38,9 +31,6 @@ pub(crate) async fn sync_snapshot(
             recorder.write(&arrival.entry(), next).await?;
         }
     }
-    engine.stores.observer.notice(Event::Fetched {
-        stream: stream.clone(),
-        records: records.len() as u64,
-    });
+    engine.stores.observer.notice(Event::Fetched { stream: stream.clone(), records: records.len() as u64 });
     recorder.flush().await
 }

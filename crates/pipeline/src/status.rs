@@ -74,12 +74,7 @@ impl Engine {
     pub async fn status(&self) -> Result<Status> {
         let now = self.stores.clock.now();
         let state = &self.stores.state;
-        let runs = state
-            .runs(RUNS)
-            .await?
-            .into_iter()
-            .map(|run| run_json(&run))
-            .collect();
+        let runs = state.runs(RUNS).await?.into_iter().map(|run| run_json(&run)).collect();
         let depth = state.queue_depth(now).await?;
         let queue = depth.into_iter().map(|(reason, (waiting, due))| QueueStatus {
             reason: reason.as_str(),
@@ -109,16 +104,8 @@ impl Engine {
         let last_success = self.last_success().await?;
         let settings = &self.streams;
         let streams = [
-            (
-                StreamName::CALLS,
-                "incremental by last_modified_time",
-                settings.calls.enabled,
-            ),
-            (
-                StreamName::CALL_DETAILS,
-                "full loads",
-                settings.call_details.enabled,
-            ),
+            (StreamName::CALLS, "incremental by last_modified_time", settings.calls.enabled),
+            (StreamName::CALL_DETAILS, "full loads", settings.call_details.enabled),
             (StreamName::USERS, "snapshot", settings.users.enabled),
         ];
         let mut status = Vec::new();
@@ -138,10 +125,7 @@ impl Engine {
 
     async fn last_success(&self) -> Result<Option<Timestamp>> {
         let runs = self.stores.state.runs(50).await?;
-        Ok(runs
-            .into_iter()
-            .find(|run| run.outcome == "done")
-            .and_then(|run| run.ended_at))
+        Ok(runs.into_iter().find(|run| run.outcome == "done").and_then(|run| run.ended_at))
     }
 
     fn quota_status(&self, week: &WeekUse) -> QuotaStatus {

@@ -40,24 +40,14 @@ impl Engine {
     /// One incremental run, then a load of every destination.
     pub async fn sync(&self, writer: &Writer, options: &SyncOptions) -> Result<RunEnd> {
         let kind = if options.full { "sync --full" } else { "sync" };
-        let frame = Frame {
-            writer,
-            kind,
-            started_at: self.stores.clock.now(),
-        };
+        let frame = Frame { writer, kind, started_at: self.stores.clock.now() };
         self.remember(&frame, None).await?;
         let mut tally = Tally::default();
         let adopted = recover(&self.stores, writer).await?;
         if adopted > 0 {
-            tally.warn(format!(
-                "took in {adopted} journal segment(s) of a run that did not end properly"
-            ));
+            tally.warn(format!("took in {adopted} journal segment(s) of a run that did not end properly"));
         }
-        let extracted = self
-            .stores
-            .stop
-            .or(self.extract(writer, options, &mut tally))
-            .await;
+        let extracted = self.stores.stop.or(self.extract(writer, options, &mut tally)).await;
         if let Err(error) = extracted {
             self.save_what_came(writer).await?;
             tally.errors.push(error);
@@ -79,25 +69,15 @@ impl Engine {
         generation::begin_if_due(self, &mut recorder, options.full).await?;
         if self.streams.calls.enabled && wanted(&StreamName::CALLS) {
             let _phase = Phase::begin(self.stores.observer.as_ref(), StreamName::CALLS, None);
-            let pass = CallsPass {
-                engine: self,
-                recorder: &mut recorder,
-                tally,
-                full: options.full,
-            };
+            let pass = CallsPass { engine: self, recorder: &mut recorder, tally, full: options.full };
             let done = pass.run().await;
             note(tally, done)?;
             recorder.flush().await?;
         }
         if self.streams.call_details.enabled && wanted(&StreamName::CALL_DETAILS) {
             let share = Share::of_this_run(self, &mut recorder, options.full).await?;
-            let pass = DetailsPass {
-                engine: self,
-                recorder: &mut recorder,
-                tally,
-                share,
-                failures_in_a_row: 0,
-            };
+            let pass =
+                DetailsPass { engine: self, recorder: &mut recorder, tally, share, failures_in_a_row: 0 };
             let done = pass.run().await;
             recorder.flush().await?;
             note(tally, done)?;
@@ -132,12 +112,9 @@ impl Engine {
             tally.stream(&value.stream).rejected += 1;
         }
         // The tables of a first load are no news.
-        tally.warnings.extend(
-            loaded
-                .schema_changes
-                .into_iter()
-                .filter(|change| !change.ends_with(": new table")),
-        );
+        tally
+            .warnings
+            .extend(loaded.schema_changes.into_iter().filter(|change| !change.ends_with(": new table")));
         tally.errors.extend(loaded.errors);
         let outcome = outcome(&tally);
         let usage = self.source.usage();
@@ -161,22 +138,14 @@ impl Engine {
             errors: tally.errors.iter().map(Error::chain).collect(),
             holes: tally.holes,
         };
-        Ok(RunEnd {
-            report,
-            errors: tally.errors,
-        })
+        Ok(RunEnd { report, errors: tally.errors })
     }
 
     async fn quota(&self, outcome: Outcome) -> Result<QuotaReport> {
         let week = self.stores.ledger.week(self.stores.clock.now()).await?;
         let left = (self.weekly_requests > 0).then(|| self.weekly_requests.saturating_sub(week.used));
         let resumes_at = (outcome == Outcome::Paused).then_some(week.resumes_at);
-        Ok(QuotaReport {
-            week_start: Some(week.week_start),
-            used: week.used,
-            left,
-            resumes_at,
-        })
+        Ok(QuotaReport { week_start: Some(week.week_start), used: week.used, left, resumes_at })
     }
 
     async fn remember(&self, frame: &Frame<'_>, report: Option<&RunReport>) -> Result<()> {
@@ -187,9 +156,7 @@ impl Engine {
             outcome,
             started_at: frame.started_at,
             ended_at: report.map(|report| report.ended_at),
-            report: report
-                .and_then(|report| serde_json::to_string(report).ok())
-                .unwrap_or_default(),
+            report: report.and_then(|report| serde_json::to_string(report).ok()).unwrap_or_default(),
         };
         self.stores.state.save_run(&run).await
     }

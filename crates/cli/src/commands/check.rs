@@ -27,13 +27,9 @@ struct Checked {
 pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let effective = super::effective(args)?;
     let mut checks = vec![done("configuration", Ok("read and understood".to_owned()))];
-    let store = Store::open(
-        &effective.settings.state,
-        &effective.data_dir,
-        Arc::new(SystemClock),
-    )
-    .await
-    .map(Arc::new);
+    let store = Store::open(&effective.settings.state, &effective.data_dir, Arc::new(SystemClock))
+        .await
+        .map(Arc::new);
     checks.push(done("state store", state(&effective, store.as_deref()).await));
     checks.push(done("journal", journal(&effective)));
     if let Ok(store) = &store {
@@ -42,10 +38,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     }
     for destination in wiring::destinations(&effective)? {
         let what = format!("destination {}", destination.name());
-        let state = destination
-            .inspect()
-            .await
-            .map(|state| format!("at position {}", state.position));
+        let state = destination.inspect().await.map(|state| format!("at position {}", state.position));
         checks.push(done(&what, state));
     }
     if args.json {
@@ -54,11 +47,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         checks.iter().for_each(print);
     }
     let errors: Vec<Error> = checks.into_iter().filter_map(|check| check.error).collect();
-    Ok(if errors.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(exit::worst(&errors))
-    })
+    Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::worst(&errors)) })
 }
 
 async fn state(effective: &Effective, store: Result<&Store, &Error>) -> clarion_core::Result<String> {
@@ -67,19 +56,13 @@ async fn state(effective: &Effective, store: Result<&Store, &Error>) -> clarion_
         Error::new(error.kind(), error.chain()).hint(hint)
     })?;
     let runs = store.runs(1).await?;
-    let last = runs
-        .first()
-        .map_or_else(|| "no run yet".to_owned(), |run| format!("last run {}", run.id));
+    let last = runs.first().map_or_else(|| "no run yet".to_owned(), |run| format!("last run {}", run.id));
     Ok(format!("{}, {last}", effective.settings.state.masked_url()))
 }
 
 fn journal(effective: &Effective) -> clarion_core::Result<String> {
     let folder = effective.settings.journal.folder(&effective.data_dir)?;
-    FileJournal::open(
-        &folder,
-        effective.settings.source.base_url.clone(),
-        Arc::new(SystemClock),
-    )?;
+    FileJournal::open(&folder, effective.settings.source.base_url.clone(), Arc::new(SystemClock))?;
     Ok(folder.display().to_string())
 }
 
@@ -104,21 +87,12 @@ async fn quota(effective: &Effective, store: &Store) -> clarion_core::Result<Str
             week.resumes_at.format("%F %R UTC")
         ),
     };
-    Ok(format!(
-        "{left}, at most {} requests a second",
-        source.requests_per_second
-    ))
+    Ok(format!("{left}, at most {} requests a second", source.requests_per_second))
 }
 
 fn done(what: &str, result: clarion_core::Result<String>) -> Checked {
     match result {
-        Ok(detail) => Checked {
-            what: what.to_owned(),
-            ok: true,
-            detail,
-            hint: None,
-            error: None,
-        },
+        Ok(detail) => Checked { what: what.to_owned(), ok: true, detail, hint: None, error: None },
         Err(error) => Checked {
             what: what.to_owned(),
             ok: false,
@@ -130,11 +104,7 @@ fn done(what: &str, result: clarion_core::Result<String>) -> Checked {
 }
 
 fn print(check: &Checked) {
-    let mark = if check.ok {
-        paint::green("ok  ")
-    } else {
-        paint::red("FAIL")
-    };
+    let mark = if check.ok { paint::green("ok  ") } else { paint::red("FAIL") };
     println!("{mark}  {:<22} {}", check.what, check.detail);
     if let Some(hint) = &check.hint {
         println!("      {:<22} {} {hint}", "", paint::bold("try:"));

@@ -17,10 +17,7 @@ pub(crate) fn run(args: &Args, show: ConfigCommand) -> Result<ExitCode> {
             if args.json {
                 super::print_json(&lines)?;
             } else {
-                let rows = lines
-                    .into_iter()
-                    .map(|line| vec![line.key, line.value, line.origin])
-                    .collect();
+                let rows = lines.into_iter().map(|line| vec![line.key, line.value, line.origin]).collect();
                 output::table(&["key", "value", "from"], rows);
             }
         }

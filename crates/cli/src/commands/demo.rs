@@ -21,19 +21,13 @@ const CALLS: usize = 250;
 const MEMORY: &str = "demo.json";
 
 pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
-    let folder = args
-        .data_dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("clarion-demo"));
+    let folder = args.data_dir.clone().unwrap_or_else(|| PathBuf::from("clarion-demo"));
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let memory = Memory::load(&folder)?;
     let simulator = start(&memory).await?;
     let effective = settings(&folder, simulator.url());
     if !args.json && !args.quiet {
-        eprintln!(
-            "simulating Clari Copilot at {} with {CALLS} calls",
-            simulator.url()
-        );
+        eprintln!("simulating Clari Copilot at {} with {CALLS} calls", simulator.url());
     }
     let session = super::session_with(args, &effective, Some(Credentials::new("demo", "demo"))).await?;
     let end = super::sync::sync(&session, &SyncOptions::default()).await?;
@@ -60,18 +54,11 @@ async fn start(memory: &Memory) -> Result<Simulator> {
     };
     let simulator = Simulator::start(options).await?;
     let control = simulator.control();
-    let ids: Vec<String> = control
-        .truth()
-        .iter()
-        .filter_map(|call| call["id"].as_str())
-        .map(str::to_owned)
-        .collect();
+    let ids: Vec<String> =
+        control.truth().iter().filter_map(|call| call["id"].as_str()).map(str::to_owned).collect();
     for (sync, id) in (0..memory.syncs).zip(ids.iter().rev()) {
         let title = format!("Follow-up {}: the title was edited after the call", sync + 1);
-        control.edit(Edit::Patch {
-            id: id.clone(),
-            merge: serde_json::json!({ "title": title }),
-        });
+        control.edit(Edit::Patch { id: id.clone(), merge: serde_json::json!({ "title": title }) });
     }
     Ok(simulator)
 }
@@ -82,10 +69,7 @@ fn settings(folder: &Path, url: String) -> Effective {
     settings.source.requests_per_second = 0.0;
     settings.source.weekly_requests = 0;
     settings.source.history_start = "800d".to_owned();
-    Effective {
-        settings,
-        data_dir: folder.to_path_buf(),
-    }
+    Effective { settings, data_dir: folder.to_path_buf() }
 }
 
 fn next_steps(folder: &Path, syncs: u32) {
@@ -116,18 +100,12 @@ impl Memory {
             Ok(text) => serde_json::from_str(&text)
                 .with_context(|| format!("{MEMORY} is damaged: remove {}", folder.display())),
             // A day old, so that nothing lies in the future.
-            Err(_) => Ok(Self {
-                as_of: SystemClock.now() - Duration::days(1),
-                syncs: 0,
-            }),
+            Err(_) => Ok(Self { as_of: SystemClock.now() - Duration::days(1), syncs: 0 }),
         }
     }
 
     fn save_next(&self, folder: &Path) -> Result<()> {
-        let next = Self {
-            as_of: self.as_of,
-            syncs: self.syncs + 1,
-        };
+        let next = Self { as_of: self.as_of, syncs: self.syncs + 1 };
         Ok(fs::write(folder.join(MEMORY), serde_json::to_string(&next)?)?)
     }
 }

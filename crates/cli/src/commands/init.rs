@@ -22,11 +22,7 @@ const FILE: &str = "clarion.toml";
 const SECRETS: &str = "secrets";
 
 pub(crate) async fn run(args: &Args, force: bool) -> Result<ExitCode> {
-    let file = args
-        .config
-        .first()
-        .cloned()
-        .unwrap_or_else(|| PathBuf::from(FILE));
+    let file = args.config.first().cloned().unwrap_or_else(|| PathBuf::from(FILE));
     if file.exists() && !force {
         bail!(
             Error::new(Kind::Config, "there is a configuration already")
@@ -34,24 +30,13 @@ pub(crate) async fn run(args: &Args, force: bool) -> Result<ExitCode> {
                 .hint("edit it, or overwrite it with `clarion init --force`")
         );
     }
-    let effective = if args.config.is_empty() {
-        super::effective(args)?
-    } else {
-        without_file(args)?
-    };
+    let effective = if args.config.is_empty() { super::effective(args)? } else { without_file(args)? };
     let key = ask("CLARI_API_KEY", "API key")?;
     let password = ask("CLARI_API_PASSWORD", "API password")?;
-    check(
-        &effective,
-        Credentials::new(key.text.clone(), password.text.clone()),
-    )
-    .await?;
+    check(&effective, Credentials::new(key.text.clone(), password.text.clone())).await?;
     eprintln!("the credentials work");
     write(&file, &effective, &[key, password])?;
-    println!(
-        "wrote {}; next: `clarion check`, then `clarion sync`",
-        file.display()
-    );
+    println!("wrote {}; next: `clarion check`, then `clarion sync`", file.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -89,12 +74,7 @@ fn ask(variable: &str, what: &str) -> Result<Answer> {
 }
 
 async fn check(effective: &Effective, credentials: Credentials) -> Result<()> {
-    let store = Store::open(
-        &effective.settings.state,
-        &effective.data_dir,
-        Arc::new(SystemClock),
-    )
-    .await?;
+    let store = Store::open(&effective.settings.state, &effective.data_dir, Arc::new(SystemClock)).await?;
     let observer: Arc<dyn clarion_core::Observer> = Arc::new(Silent);
     let source = wiring::source(effective, credentials, Arc::new(store), &observer)?;
     let checked = source.check().await;

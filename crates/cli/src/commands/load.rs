@@ -15,10 +15,7 @@ pub(crate) async fn run(args: &Args, destination: Option<&str>, replace: bool) -
     let session = super::session(args, &effective, Online::No).await?;
     let command = if replace { "replay" } else { "load" };
     let writer = session.wired.writer(command).await?;
-    let options = LoadOptions {
-        destination: destination.map(str::to_owned),
-        replace,
-    };
+    let options = LoadOptions { destination: destination.map(str::to_owned), replace };
     let engine = &session.wired.engine;
     let loaded = engine.stores.stop.or(engine.load(&writer, &options)).await;
     session.bars.finish();

@@ -64,10 +64,7 @@ fn effective(args: &Args) -> Result<Effective> {
 async fn session(args: &Args, effective: &Effective, online: Online) -> Result<Session> {
     let online = match online {
         Online::No => None,
-        Online::Yes => Some(settings::credentials(
-            &effective.settings.source,
-            &effective.data_dir,
-        )?),
+        Online::Yes => Some(settings::credentials(&effective.settings.source, &effective.data_dir)?),
     };
     session_with(args, effective, online).await
 }
@@ -76,10 +73,7 @@ async fn session(args: &Args, effective: &Effective, online: Online) -> Result<S
 async fn session_with(args: &Args, effective: &Effective, online: Option<Credentials>) -> Result<Session> {
     let stop = Stop::new();
     let caught = signals::listen(stop.clone())?;
-    let bars = Arc::new(Bars::new(
-        !args.quiet && !args.json,
-        effective.settings.source.weekly_requests,
-    ));
+    let bars = Arc::new(Bars::new(!args.quiet && !args.json, effective.settings.source.weekly_requests));
     let observer: Arc<dyn Observer> = bars.clone();
     let wired = wiring::wire(effective, online, observer, stop).await?;
     Ok(Session { wired, caught, bars })

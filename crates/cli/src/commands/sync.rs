@@ -12,10 +12,7 @@ use crate::{exit, output};
 
 pub(crate) async fn run(args: &Args, streams: &[String], full: bool) -> Result<ExitCode> {
     let effective = super::effective(args)?;
-    let options = SyncOptions {
-        streams: parse(streams)?,
-        full,
-    };
+    let options = SyncOptions { streams: parse(streams)?, full };
     let session = super::session(args, &effective, Online::Yes).await?;
     let end = sync(&session, &options).await?;
     if args.json {
@@ -36,31 +33,20 @@ pub(crate) async fn sync(session: &Session, options: &SyncOptions) -> Result<Run
 
 /// Prints what failed and gives the exit code.
 pub(crate) fn finish(session: &Session, end: &RunEnd) -> ExitCode {
-    for error in end
-        .errors
-        .iter()
-        .filter(|error| error.kind() != Kind::Interrupted)
-    {
+    for error in end.errors.iter().filter(|error| error.kind() != Kind::Interrupted) {
         exit::print(&error.chain(), error.way_out());
     }
-    session
-        .caught
-        .exit_code()
-        .unwrap_or_else(|| exit::of_run(end.report.outcome, &end.errors))
+    session.caught.exit_code().unwrap_or_else(|| exit::of_run(end.report.outcome, &end.errors))
 }
 
 fn parse(streams: &[String]) -> Result<Vec<StreamName>> {
     let known = [StreamName::CALLS, StreamName::CALL_DETAILS, StreamName::USERS];
     let parse = |name: &String| {
-        known
-            .iter()
-            .find(|stream| stream.as_str() == name)
-            .cloned()
-            .ok_or_else(|| {
-                let names: Vec<&str> = known.iter().map(StreamName::as_str).collect();
-                let error = Error::new(Kind::Config, "no such stream").with("name", name);
-                anyhow::Error::new(error.hint(format!("the streams are {}", names.join(", "))))
-            })
+        known.iter().find(|stream| stream.as_str() == name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = known.iter().map(StreamName::as_str).collect();
+            let error = Error::new(Kind::Config, "no such stream").with("name", name);
+            anyhow::Error::new(error.hint(format!("the streams are {}", names.join(", "))))
+        })
     };
     streams.iter().map(parse).collect()
 }

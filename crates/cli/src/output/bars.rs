@@ -22,16 +22,8 @@ pub(crate) struct Bars {
 impl Bars {
     pub(crate) fn new(wanted: bool, weekly_requests: u64) -> Self {
         let visible = wanted && stderr().is_terminal();
-        let target = if visible {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        Self {
-            all: MultiProgress::with_draw_target(target),
-            shown: Mutex::default(),
-            weekly_requests,
-        }
+        let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self { all: MultiProgress::with_draw_target(target), shown: Mutex::default(), weekly_requests }
     }
 
     /// Takes all bars off the screen.
@@ -42,9 +34,7 @@ impl Bars {
     }
 
     fn bars(&self) -> std::sync::MutexGuard<'_, HashMap<String, ProgressBar>> {
-        self.shown
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn begin(&self, name: &str, expected: Option<u64>) {
@@ -57,10 +47,7 @@ impl Bars {
         if let Some(expected) = expected
             && self.weekly_requests > 0
         {
-            bar.set_message(format!(
-                "({expected} of {} requests a week)",
-                self.weekly_requests
-            ));
+            bar.set_message(format!("({expected} of {} requests a week)", self.weekly_requests));
         }
         if let Some(before) = self.bars().insert(name.to_owned(), bar) {
             before.finish_and_clear();
@@ -90,10 +77,7 @@ impl Observer for Bars {
             Event::Loaded { destination, records } => self.advance(&destination, records),
             Event::LoadFinished { destination } => self.end(&destination),
             Event::Waiting { millis } => {
-                let text = format!(
-                    "the vendor refuses for its rate: all requests wait {} s",
-                    millis / 1000
-                );
+                let text = format!("the vendor refuses for its rate: all requests wait {} s", millis / 1000);
                 tracing::warn!(wait_ms = millis, "rate limited");
                 // Fails only if the terminal is gone, and then nobody reads it.
                 let _ = self.all.println(text);

@@ -23,9 +23,5 @@ pub(crate) fn bold(text: &str) -> String {
 fn wrap(code: &str, text: &str) -> String {
     // https://no-color.org
     let plain = from_environment("NO_COLOR").is_some() || !stdout().is_terminal() || !stderr().is_terminal();
-    if plain {
-        text.to_owned()
-    } else {
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
-    }
+    if plain { text.to_owned() } else { format!("\u{1b}[{code}m{text}\u{1b}[0m") }
 }

@@ -41,31 +41,19 @@ pub(crate) fn destinations(reports: &BTreeMap<String, DestinationReport>, quiet:
     println!();
     let mut rows: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for table in reports.values().flat_map(|report| report.rows.keys()) {
-        let counts = reports
-            .values()
-            .map(|report| grouped(report.rows.get(table).copied().unwrap_or(0)));
+        let counts = reports.values().map(|report| grouped(report.rows.get(table).copied().unwrap_or(0)));
         rows.insert(table, counts.collect());
     }
     if rows.is_empty() {
-        println!(
-            "{}: nothing new",
-            reports.keys().cloned().collect::<Vec<_>>().join(", ")
-        );
+        println!("{}: nothing new", reports.keys().cloned().collect::<Vec<_>>().join(", "));
         return;
     }
     let titles: Vec<String> = reports.keys().map(|name| format!("rows into {name}")).collect();
-    let headers: Vec<&str> = std::iter::once("table")
-        .chain(titles.iter().map(String::as_str))
-        .collect();
-    let lines = rows
-        .into_iter()
-        .map(|(name, counts)| [vec![name.to_owned()], counts].concat());
+    let headers: Vec<&str> = std::iter::once("table").chain(titles.iter().map(String::as_str)).collect();
+    let lines = rows.into_iter().map(|(name, counts)| [vec![name.to_owned()], counts].concat());
     table(&headers, lines.collect());
     for (name, report) in reports.iter().filter(|(_, report)| report.error.is_none()) {
-        println!(
-            "{name} is at position {}, loaded in {:.1} s",
-            report.position, report.seconds
-        );
+        println!("{name} is at position {}, loaded in {:.1} s", report.position, report.seconds);
     }
 }
 
@@ -78,10 +66,7 @@ fn streams(report: &RunReport) {
         let counts = [stream.fetched, stream.new, stream.changed, stream.rejected];
         [vec![name.clone()], counts.map(grouped).to_vec()].concat()
     });
-    table(
-        &["stream", "fetched", "new", "changed", "rejected"],
-        rows.collect(),
-    );
+    table(&["stream", "fetched", "new", "changed", "rejected"], rows.collect());
 }
 
 fn list(what: &str, lines: &[String]) {
@@ -93,10 +78,7 @@ fn list(what: &str, lines: &[String]) {
         println!("{} {line}", paint::yellow(&format!("{what}:")));
     }
     if lines.len() > SHOWN {
-        println!(
-            "… and {} more ({what}s), all of them with --json",
-            lines.len() - SHOWN
-        );
+        println!("… and {} more ({what}s), all of them with --json", lines.len() - SHOWN);
     }
 }
 
@@ -110,13 +92,7 @@ fn outcome(outcome: Outcome) -> String {
 }
 
 fn quota(report: &RunReport) -> String {
-    let left = report
-        .quota
-        .left
-        .map(|left| format!(", {} left this week", grouped(left)));
-    let resumes = report
-        .quota
-        .resumes_at
-        .map(|at| format!(", resumes {}", at.format("%F %R UTC")));
+    let left = report.quota.left.map(|left| format!(", {} left this week", grouped(left)));
+    let resumes = report.quota.resumes_at.map(|at| format!(", resumes {}", at.format("%F %R UTC")));
     left.unwrap_or_default() + &resumes.unwrap_or_default()
 }

@@ -8,10 +8,7 @@ use super::table::{grouped, table};
 
 pub(crate) fn status(status: &Status) {
     let quota = &status.quota;
-    let left = quota.left.map_or_else(
-        || "unlimited".to_owned(),
-        |left| format!("{} left", grouped(left)),
-    );
+    let left = quota.left.map_or_else(|| "unlimited".to_owned(), |left| format!("{} left", grouped(left)));
     println!(
         "{} {} requests used, {left}, resets {}",
         paint::bold("quota"),
@@ -38,11 +35,7 @@ pub(crate) fn status(status: &Status) {
     if !status.rejected.is_empty() {
         println!();
         let rows = status.rejected.iter().map(|rejected| {
-            vec![
-                rejected.stream.to_string(),
-                rejected.key.to_string(),
-                rejected.reason.clone(),
-            ]
+            vec![rejected.stream.to_string(), rejected.key.to_string(), rejected.reason.clone()]
         });
         table(&["rejected", "key", "reason"], rows.collect());
     }
@@ -59,10 +52,7 @@ pub(crate) fn streams(streams: &[StreamStatus]) {
             stream.last_success.map_or_else(|| "never".to_owned(), time),
         ]
     });
-    table(
-        &["stream", "mode", "key", "cursor", "rows", "last success"],
-        rows.collect(),
-    );
+    table(&["stream", "mode", "key", "cursor", "rows", "last success"], rows.collect());
 }
 
 fn queue(status: &Status) {
@@ -101,11 +91,10 @@ fn runs(status: &Status) {
     }
     println!();
     let text = |run: &serde_json::Value, name: &str| run[name].as_str().unwrap_or_default().to_owned();
-    let rows = status.runs.iter().map(|run| {
-        ["run_id", "kind", "outcome", "started_at"]
-            .map(|name| text(run, name))
-            .to_vec()
-    });
+    let rows = status
+        .runs
+        .iter()
+        .map(|run| ["run_id", "kind", "outcome", "started_at"].map(|name| text(run, name)).to_vec());
     table(&["run", "kind", "outcome", "started"], rows.collect());
 }
 

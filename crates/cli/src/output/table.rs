@@ -22,11 +22,7 @@ fn line(cells: &[String], widths: &[usize]) -> String {
     for (cell, width) in cells.iter().zip(widths) {
         let padding = " ".repeat(width - cell.chars().count());
         let number = !cell.is_empty() && cell.chars().all(|c| c.is_ascii_digit() || c == ',');
-        let parts = if number {
-            [padding.as_str(), cell]
-        } else {
-            [cell, padding.as_str()]
-        };
+        let parts = if number { [padding.as_str(), cell] } else { [cell, padding.as_str()] };
         text.push_str(&parts.concat());
         text.push_str("  ");
     }

@@ -62,16 +62,10 @@ pub(crate) fn check(destinations: &[DestinationSettings]) -> Result<()> {
         let key = format!("destinations[{index}].name");
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if destination.name.is_empty() || !destination.name.chars().all(plain) {
-            return Err(Error::new(
-                Kind::Config,
-                "a destination needs a name of letters, digits, - and _",
-            )
-            .with("key", key));
+            return Err(Error::new(Kind::Config, "a destination needs a name of letters, digits, - and _")
+                .with("key", key));
         }
-        if destinations[..index]
-            .iter()
-            .any(|other| other.name == destination.name)
-        {
+        if destinations[..index].iter().any(|other| other.name == destination.name) {
             return Err(Error::new(Kind::Config, "two destinations have the same name")
                 .with("key", key)
                 .with("name", &destination.name));

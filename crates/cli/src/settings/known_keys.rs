@@ -18,11 +18,7 @@ pub(super) fn check(given: &Map<String, Value>) -> Result<()> {
 
 fn check_table(given: &Map<String, Value>, known: &Json, path: &str) -> Result<()> {
     for (name, value) in given {
-        let here = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
+        let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         let Some(inner) = known.get(name) else {
             return Err(unknown(&here, name, known, value));
         };
@@ -44,11 +40,7 @@ fn check_table(given: &Map<String, Value>, known: &Json, path: &str) -> Result<(
 }
 
 fn unknown(path: &str, name: &str, known: &Json, value: &Value) -> Error {
-    let names = known
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name.as_str());
+    let names = known.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
     let nearest =
         names.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     let mut error = Error::new(Kind::Config, format!("unknown configuration key {path}"));
@@ -56,9 +48,9 @@ fn unknown(path: &str, name: &str, known: &Json, value: &Value) -> Error {
         error = error.with("in", origin);
     }
     match nearest {
-        Some(nearest) => error.hint(format!(
-            "did you mean `{nearest}`? `clarion config show` lists every key"
-        )),
+        Some(nearest) => {
+            error.hint(format!("did you mean `{nearest}`? `clarion config show` lists every key"))
+        }
         None => error,
     }
 }

@@ -24,33 +24,21 @@ pub(crate) fn load(files: &[PathBuf], data_dir: Option<&Path>) -> Result<Loaded>
     for file in files_to_read(files)? {
         layers = layers.add_source(File::from(file).format(FileFormat::Toml));
     }
-    let environment = Environment::with_prefix("CLARION")
-        .prefix_separator("__")
-        .separator("__")
-        .try_parsing(true);
-    let given = layers
-        .add_source(environment)
-        .build()
-        .map_err(|error| unreadable(&error))?;
+    let environment =
+        Environment::with_prefix("CLARION").prefix_separator("__").separator("__").try_parsing(true);
+    let given = layers.add_source(environment).build().map_err(|error| unreadable(&error))?;
     let given_map = given.collect().map_err(|error| unreadable(&error))?;
     known_keys::check(&given_map)?;
     let settings: Settings = given.try_deserialize().map_err(|error| unreadable(&error))?;
     settings.source.validate()?;
     destination::check(&settings.destinations)?;
-    Ok(Loaded {
-        effective: Effective { settings, data_dir },
-        given: given_map,
-    })
+    Ok(Loaded { effective: Effective { settings, data_dir }, given: given_map })
 }
 
 fn files_to_read(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let fallback = PathBuf::from(DEFAULT_FILE);
     if files.is_empty() {
-        return Ok(if fallback.is_file() {
-            vec![fallback]
-        } else {
-            Vec::new()
-        });
+        return Ok(if fallback.is_file() { vec![fallback] } else { Vec::new() });
     }
     for file in files {
         if !file.is_file() {
@@ -92,10 +80,7 @@ mod tests {
         let loaded =
             load(&[in_repository("config/default.toml")], None).expect("config/default.toml is valid");
         let shown = serde_json::to_value(&loaded.effective.settings).expect("settings are JSON");
-        assert_eq!(
-            shown,
-            serde_json::to_value(Settings::default()).expect("settings are JSON")
-        );
+        assert_eq!(shown, serde_json::to_value(Settings::default()).expect("settings are JSON"));
     }
 
     #[test]
@@ -111,20 +96,13 @@ mod tests {
             ("[source]\nconcurency = 8", "source.concurency", "`concurrency`"),
             ("[sorce]\nconcurrency = 8", "sorce", "`source`"),
             ("[[destinations]]\nnmae = \"x\"", "destinations[0].nmae", "`name`"),
-            (
-                "[streams.calls]\nrelst = \"1d\"",
-                "streams.calls.relst",
-                "`relist`",
-            ),
+            ("[streams.calls]\nrelst = \"1d\"", "streams.calls.relst", "`relist`"),
         ] {
             let error = load_text(text).err().expect("the key is unknown");
             assert_eq!(error.kind(), Kind::Config);
             assert!(error.to_string().contains(key), "{error}");
             assert!(error.to_string().contains("clarion.toml"), "{error}");
-            assert!(
-                error.way_out().is_some_and(|hint| hint.contains(nearest)),
-                "{error}"
-            );
+            assert!(error.way_out().is_some_and(|hint| hint.contains(nearest)), "{error}");
         }
     }
 

@@ -14,11 +14,7 @@ pub(crate) fn credentials(source: &SourceSettings, data_dir: &Path) -> Result<Cr
     match (key, password) {
         (Some(key), Some(password)) => Ok(Credentials::new(key, password)),
         (key, _) => {
-            let missing = if key.is_none() {
-                "CLARI_API_KEY"
-            } else {
-                "CLARI_API_PASSWORD"
-            };
+            let missing = if key.is_none() { "CLARI_API_KEY" } else { "CLARI_API_PASSWORD" };
             Err(Error::new(Kind::Config, "the API credentials are not set").with("missing", missing).hint(
                 "set CLARI_API_KEY and CLARI_API_PASSWORD, or source.api_key_file and source.api_password_file; \
                  both are shown in Copilot under workspace settings > integrations > Clari Copilot API",
@@ -33,20 +29,14 @@ pub(crate) fn destination_url(destination: &DestinationSettings) -> Result<Strin
         return Ok(destination.url.clone());
     }
     from_environment(&destination.url_env).ok_or_else(|| {
-        Error::new(
-            Kind::Config,
-            "the variable that holds a destination's url is not set",
-        )
-        .with("destination", &destination.name)
-        .with("variable", &destination.url_env)
+        Error::new(Kind::Config, "the variable that holds a destination's url is not set")
+            .with("destination", &destination.name)
+            .with("variable", &destination.url_env)
     })
 }
 
 /// A variable that is set and not empty.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "settings are the one place that reads the environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "settings are the one place that reads the environment")]
 pub(crate) fn from_environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
@@ -57,9 +47,7 @@ fn secret(file: &str, variable: &str, data_dir: &Path) -> Result<Option<String>>
     }
     let path = data_dir.join(file);
     let text = std::fs::read_to_string(&path).map_err(|error| {
-        Error::new(Kind::Config, "a secret's file cannot be read")
-            .with("file", path.display())
-            .source(error)
+        Error::new(Kind::Config, "a secret's file cannot be read").with("file", path.display()).source(error)
     })?;
     Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
 }

@@ -32,11 +32,7 @@ pub(crate) fn lines(loaded: &Loaded) -> Vec<Line> {
 
 fn walk(shown: &Json, given: &Map<String, Value>, path: &str, lines: &mut Vec<Line>) {
     for (name, value) in shown.as_object().into_iter().flatten() {
-        let key = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
+        let key = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         visit(value, given.get(name), key, lines);
     }
 }
@@ -48,24 +44,15 @@ fn visit(value: &Json, given: Option<&Value>, key: String, lines: &mut Vec<Line>
         }
         (Json::Object(fields), _) if !fields.is_empty() => walk(value, &Map::new(), &key, lines),
         (Json::Array(items), given) => {
-            let given = if let Some(ValueKind::Array(given)) = given {
-                given.as_slice()
-            } else {
-                &[]
-            };
+            let given = if let Some(ValueKind::Array(given)) = given { given.as_slice() } else { &[] };
             for (index, item) in items.iter().enumerate() {
                 visit(item, given.get(index), format!("{key}[{index}]"), lines);
             }
         }
         (value, _) => {
-            let origin = given
-                .map_or("default", |given| given.origin().unwrap_or("the environment"))
-                .to_owned();
-            lines.push(Line {
-                value: masked(&key, value),
-                key,
-                origin,
-            });
+            let origin =
+                given.map_or("default", |given| given.origin().unwrap_or("the environment")).to_owned();
+            lines.push(Line { value: masked(&key, value), key, origin });
         }
     }
 }

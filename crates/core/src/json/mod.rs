@@ -34,27 +34,15 @@ impl<'a> Json<'a> {
     /// The field of an object; `None` for anything else and for a missing field.
     pub fn get(&self, name: &str) -> Option<&Json<'a>> {
         let Json::Object(fields) = self else { return None };
-        fields
-            .iter()
-            .rev()
-            .find(|(field, _)| field == name)
-            .map(|(_, value)| value)
+        fields.iter().rev().find(|(field, _)| field == name).map(|(_, value)| value)
     }
 
     pub fn as_str(&self) -> Option<&str> {
-        if let Json::Text(text) = self {
-            Some(text)
-        } else {
-            None
-        }
+        if let Json::Text(text) = self { Some(text) } else { None }
     }
 
     pub fn as_list(&self) -> Option<&[Json<'a>]> {
-        if let Json::List(items) = self {
-            Some(items)
-        } else {
-            None
-        }
+        if let Json::List(items) = self { Some(items) } else { None }
     }
 
     pub fn is_null(&self) -> bool {
@@ -72,10 +60,7 @@ mod tests {
     fn what_serde_json_cannot_hold_is_kept_or_mended() {
         let text = br#"{"n":123456789012345678901234567890,"z":"a\u0000b","lone":"x\ud83dy","low":"\ude00","pair":"\ud83d\ude00"}"#;
         let json = Json::parse(text).expect("valid");
-        assert_eq!(
-            json.get("n"),
-            Some(&Json::Number("123456789012345678901234567890"))
-        );
+        assert_eq!(json.get("n"), Some(&Json::Number("123456789012345678901234567890")));
         assert_eq!(json.get("z").and_then(Json::as_str), Some("a\u{fffd}b"));
         assert_eq!(json.get("lone").and_then(Json::as_str), Some("x\u{fffd}y"));
         assert_eq!(json.get("low").and_then(Json::as_str), Some("\u{fffd}"));

@@ -17,23 +17,12 @@ pub struct SyntaxError {
 type Parsed<T> = Result<T, SyntaxError>;
 
 pub(super) fn document(bytes: &[u8]) -> Parsed<Json<'_>> {
-    let text = std::str::from_utf8(bytes).map_err(|error| SyntaxError {
-        what: "text is not UTF-8",
-        at: error.valid_up_to(),
-    })?;
-    let mut reader = Reader {
-        text,
-        bytes,
-        at: 0,
-        depth: 0,
-    };
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| SyntaxError { what: "text is not UTF-8", at: error.valid_up_to() })?;
+    let mut reader = Reader { text, bytes, at: 0, depth: 0 };
     let value = reader.value()?;
     reader.skip_space();
-    if reader.at < bytes.len() {
-        Err(reader.error("text after the end of the value"))
-    } else {
-        Ok(value)
-    }
+    if reader.at < bytes.len() { Err(reader.error("text after the end of the value")) } else { Ok(value) }
 }
 
 struct Reader<'a> {
@@ -139,11 +128,7 @@ impl<'a> Reader<'a> {
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at == start {
-            Err(self.error("expected a digit"))
-        } else {
-            Ok(())
-        }
+        if self.at == start { Err(self.error("expected a digit")) } else { Ok(()) }
     }
 
     fn string(&mut self) -> Parsed<Cow<'a, str>> {
@@ -174,15 +159,10 @@ impl<'a> Reader<'a> {
     /// Where the run of characters that stand for themselves ends: at a quote or a backslash.
     fn plain_end(&self) -> Parsed<usize> {
         let rest = &self.bytes[self.at..];
-        let length = memchr::memchr2(b'"', b'\\', rest).ok_or(SyntaxError {
-            what: "unterminated string",
-            at: self.at,
-        })?;
+        let length = memchr::memchr2(b'"', b'\\', rest)
+            .ok_or(SyntaxError { what: "unterminated string", at: self.at })?;
         if let Some(control) = rest[..length].iter().position(|byte| *byte < 0x20) {
-            return Err(SyntaxError {
-                what: "control character in a string",
-                at: self.at + control,
-            });
+            return Err(SyntaxError { what: "control character in a string", at: self.at + control });
         }
         Ok(self.at + length)
     }
@@ -223,15 +203,10 @@ impl<'a> Reader<'a> {
     }
 
     fn four_hex(&mut self) -> Parsed<u32> {
-        let digits = self
-            .bytes
-            .get(self.at..self.at + 4)
-            .ok_or_else(|| self.error("unterminated string"))?;
+        let digits = self.bytes.get(self.at..self.at + 4).ok_or_else(|| self.error("unterminated string"))?;
         let mut code = 0;
         for digit in digits {
-            let value = char::from(*digit)
-                .to_digit(16)
-                .ok_or_else(|| self.error("expected a hex digit"))?;
+            let value = char::from(*digit).to_digit(16).ok_or_else(|| self.error("expected a hex digit"))?;
             code = code * 16 + value;
         }
         self.at += 4;

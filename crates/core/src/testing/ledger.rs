@@ -16,21 +16,11 @@ pub fn noon() -> Timestamp {
 /// Requests of one call stream in the hour of `at`.
 pub fn spent(at: Timestamp, requests: u64) -> Spent {
     let hour = from_millis(at.timestamp_millis() / 3_600_000 * 3_600_000);
-    Spent {
-        hour,
-        stream: StreamName::CALLS,
-        purpose: Purpose::Forward,
-        requests,
-    }
+    Spent { hour, stream: StreamName::CALLS, purpose: Purpose::Forward, requests }
 }
 
 fn ask(now: Timestamp, requests: u32, weekly_limit: u64) -> Ask {
-    Ask {
-        now,
-        requests,
-        weekly_limit,
-        rate: 0.0,
-    }
+    Ask { now, requests, weekly_limit, rate: 0.0 }
 }
 
 async fn used(ledger: &impl Ledger, now: Timestamp) -> (u64, u64) {
@@ -44,26 +34,13 @@ pub async fn books_what_was_used(ledger: impl Ledger) {
     let empty = ledger.week(now).await.expect("week");
     assert_eq!((empty.used, empty.reserved, empty.spent.len()), (0, 0, 0));
     let grant = ledger.reserve(ask(now, 50, 1000)).await.expect("reserve");
-    assert_eq!(
-        (grant.requests, grant.starts_at, grant.week_start),
-        (50, now, week_start(now))
-    );
+    assert_eq!((grant.requests, grant.starts_at, grant.week_start), (50, now, week_start(now)));
     assert_eq!(used(&ledger, now).await, (50, 50));
 
-    let details = Spent {
-        stream: StreamName::CALL_DETAILS,
-        purpose: Purpose::Ready,
-        ..spent(now, 7)
-    };
-    ledger
-        .settle(&grant, &[spent(now, 10), details.clone()], false)
-        .await
-        .expect("settle");
+    let details = Spent { stream: StreamName::CALL_DETAILS, purpose: Purpose::Ready, ..spent(now, 7) };
+    ledger.settle(&grant, &[spent(now, 10), details.clone()], false).await.expect("settle");
     assert_eq!(used(&ledger, now).await, (50, 33));
-    ledger
-        .settle(&grant, &[spent(now, 3)], true)
-        .await
-        .expect("close");
+    ledger.settle(&grant, &[spent(now, 3)], true).await.expect("close");
     assert_eq!(used(&ledger, now).await, (20, 0));
 
     let week = ledger.week(now).await.expect("week");
@@ -75,21 +52,12 @@ pub async fn books_what_was_used(ledger: impl Ledger) {
 pub async fn never_counts_less_than_was_used(ledger: impl Ledger) {
     let now = noon();
     let grant = ledger.reserve(ask(now, 5, 0)).await.expect("reserve");
-    ledger
-        .settle(&grant, &[spent(now, 9)], true)
-        .await
-        .expect("close");
+    ledger.settle(&grant, &[spent(now, 9)], true).await.expect("close");
     assert_eq!(used(&ledger, now).await, (9, 0));
-    ledger
-        .settle(&grant, &[spent(now, 2)], true)
-        .await
-        .expect("after the close");
+    ledger.settle(&grant, &[spent(now, 2)], true).await.expect("after the close");
     assert_eq!(used(&ledger, now).await, (11, 0));
     let unknown = Grant { id: 1, ..grant };
-    ledger
-        .settle(&unknown, &[spent(now, 4)], true)
-        .await
-        .expect("unknown");
+    ledger.settle(&unknown, &[spent(now, 4)], true).await.expect("unknown");
     assert_eq!(used(&ledger, now).await, (15, 0));
 }
 
@@ -101,19 +69,13 @@ pub async fn stops_at_the_limit_until_the_week_ends(ledger: impl Ledger) {
     assert_eq!((first.requests, second.requests), (60, 40));
     let refused = ledger.reserve(ask(now, 1, 100)).await.expect_err("nothing left");
     assert_eq!(refused.kind(), Kind::Quota);
-    let resumes_at = refused
-        .context()
-        .iter()
-        .find(|(name, _)| *name == "resumes_at")
-        .map(|(_, value)| value.clone());
+    let resumes_at =
+        refused.context().iter().find(|(name, _)| *name == "resumes_at").map(|(_, value)| value.clone());
     let next_week = week_start(now) + Duration::weeks(1);
     assert_eq!(resumes_at.as_deref().and_then(parse_timestamp), Some(next_week));
     assert!(refused.way_out().is_some());
 
-    let grant = ledger
-        .reserve(ask(next_week, 100, 100))
-        .await
-        .expect("a new week");
+    let grant = ledger.reserve(ask(next_week, 100, 100)).await.expect("a new week");
     assert_eq!((grant.requests, grant.week_start), (100, next_week));
     // The old grants are still counted where they belong.
     assert_eq!(used(&ledger, now).await, (100, 100));
@@ -126,22 +88,14 @@ pub async fn counts_a_request_in_its_own_week(ledger: impl Ledger) {
     let next_week = week_start(noon()) + Duration::weeks(1);
     let before = next_week - Duration::seconds(1);
     let grant = ledger.reserve(ask(before, 5, 100)).await.expect("reserve");
-    ledger
-        .settle(&grant, &[spent(before, 2), spent(next_week, 3)], true)
-        .await
-        .expect("close");
+    ledger.settle(&grant, &[spent(before, 2), spent(next_week, 3)], true).await.expect("close");
     assert_eq!(used(&ledger, before).await, (2, 0));
     assert_eq!(used(&ledger, next_week).await, (3, 0));
 }
 
 /// Slots follow each other over all grants, closed or not; a pause leaves no burst behind.
 pub async fn hands_out_slots_one_after_the_other(ledger: impl Ledger) {
-    let paced = |now, requests| Ask {
-        now,
-        requests,
-        weekly_limit: 0,
-        rate: 10.0,
-    };
+    let paced = |now, requests| Ask { now, requests, weekly_limit: 0, rate: 10.0 };
     let now = noon();
     let first = ledger.reserve(paced(now, 5)).await.expect("reserve");
     let second = ledger.reserve(paced(now, 10)).await.expect("reserve");
@@ -151,26 +105,15 @@ pub async fn hands_out_slots_one_after_the_other(ledger: impl Ledger) {
     let half = Duration::milliseconds(500);
     assert_eq!(slots, [now, now + half, now + half * 3]);
     let later = now + Duration::seconds(60);
-    assert_eq!(
-        ledger.reserve(paced(later, 1)).await.expect("reserve").starts_at,
-        later
-    );
-    assert_eq!(
-        ledger.reserve(ask(later, 1, 0)).await.expect("no pace").starts_at,
-        later
-    );
+    assert_eq!(ledger.reserve(paced(later, 1)).await.expect("reserve").starts_at, later);
+    assert_eq!(ledger.reserve(ask(later, 1, 0)).await.expect("no pace").starts_at, later);
 }
 
 /// No slot beyond the week's end is granted against the old week.
 pub async fn cuts_a_grant_at_the_weeks_end(ledger: impl Ledger) {
     let next_week = week_start(noon()) + Duration::weeks(1);
     let now = next_week - Duration::milliseconds(450);
-    let paced = Ask {
-        now,
-        requests: 9,
-        weekly_limit: 100,
-        rate: 10.0,
-    };
+    let paced = Ask { now, requests: 9, weekly_limit: 100, rate: 10.0 };
     let old = ledger.reserve(paced).await.expect("reserve");
     assert_eq!((old.requests, old.week_start), (5, week_start(now)));
     let new = ledger.reserve(paced).await.expect("reserve");
@@ -215,10 +158,7 @@ pub async fn never_exceeds_the_limit(ledger: impl Ledger, steps: &[Step], limit:
                 let requests = requests.min(*rest);
                 *rest -= requests;
                 made += u64::from(requests);
-                ledger
-                    .settle(grant, &[spent(now, u64::from(requests))], false)
-                    .await
-                    .expect("settle");
+                ledger.settle(grant, &[spent(now, u64::from(requests))], false).await.expect("settle");
             }
             Step::Close(which) if !open.is_empty() => {
                 let grant = open.swap_remove(which % open.len());

@@ -59,9 +59,7 @@ fn array(kind: &ColumnType, values: &[Option<&Value>]) -> ArrayRef {
                 array(kind, &inner)
             });
             let columns = columns.collect();
-            let DataType::Struct(fields) = kind.arrow() else {
-                unreachable!("a struct is a struct")
-            };
+            let DataType::Struct(fields) = kind.arrow() else { unreachable!("a struct is a struct") };
             Arc::new(StructArray::new(
                 fields,
                 columns,
@@ -70,19 +68,11 @@ fn array(kind: &ColumnType, values: &[Option<&Value>]) -> ArrayRef {
         }
         ColumnType::List(item) => {
             let lists: Vec<Option<&Vec<Value>>> = present().map(|v| v?.as_array()).collect();
-            let items: Vec<Option<&Value>> = lists
-                .iter()
-                .flatten()
-                .flat_map(|list| list.iter().map(Some))
-                .collect();
+            let items: Vec<Option<&Value>> =
+                lists.iter().flatten().flat_map(|list| list.iter().map(Some)).collect();
             let offsets = OffsetBuffer::from_lengths(lists.iter().map(|list| list.map_or(0, Vec::len)));
             let nulls = NullBuffer::from_iter(lists.iter().map(Option::is_some));
-            Arc::new(ListArray::new(
-                ColumnType::list_item(item),
-                offsets,
-                array(item, &items),
-                Some(nulls),
-            ))
+            Arc::new(ListArray::new(ColumnType::list_item(item), offsets, array(item, &items), Some(nulls)))
         }
     }
 }
@@ -97,9 +87,7 @@ fn value(array: &ArrayRef, index: usize) -> Value {
         DataType::Float64 => json!(array.as_primitive::<Float64Type>().value(index)),
         DataType::Timestamp(..) => {
             let micros = array.as_primitive::<TimestampMicrosecondType>().value(index);
-            json!(format_timestamp(
-                DateTime::from_timestamp_micros(micros).expect("a stored time is a time")
-            ))
+            json!(format_timestamp(DateTime::from_timestamp_micros(micros).expect("a stored time is a time")))
         }
         DataType::Utf8 => json!(array.as_string::<i32>().value(index)),
         DataType::Struct(fields) => {

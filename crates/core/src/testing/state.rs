@@ -52,21 +52,12 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 async fn commit(store: &impl StateStore, progress: Progress) {
-    store
-        .commit(FENCE, progress)
-        .await
-        .expect("a commit under the highest fence");
+    store.commit(FENCE, progress).await.expect("a commit under the highest fence");
 }
 
 /// An empty store has nothing, rather than failing.
 pub async fn starts_empty(store: impl StateStore) {
-    assert!(
-        store
-            .known(&CALLS, &[record_key("a")])
-            .await
-            .expect("known")
-            .is_empty()
-    );
+    assert!(store.known(&CALLS, &[record_key("a")]).await.expect("known").is_empty());
     assert!(store.known(&CALLS, &[]).await.expect("known").is_empty());
     assert_eq!(store.count_known(&CALLS).await.expect("count"), 0);
     assert!(store.scan_known(&CALLS, None, 10).await.expect("scan").is_empty());
@@ -96,10 +87,7 @@ pub async fn keeps_what_was_committed(store: impl StateStore) {
         assert_eq!(store.slices(&CALLS).await.expect("slices"), progress.slices);
         assert_eq!(store.paths().await.expect("paths"), progress.paths);
         assert_eq!(store.generation().await.expect("generation"), 3);
-        assert_eq!(
-            store.segments(0).await.expect("segments"),
-            Vec::from_iter(progress.segment.clone())
-        );
+        assert_eq!(store.segments(0).await.expect("segments"), Vec::from_iter(progress.segment.clone()));
         assert_eq!(store.rejected(10).await.expect("rejected"), progress.rejected);
         assert_eq!(store.due(at(100), None, 10).await.expect("due"), progress.queued);
     }
@@ -120,10 +108,7 @@ fn full_progress() -> Progress {
         generation: 3,
         ..known("key with \0 and ' \u{e000}", Position::START)
     };
-    let public = Known {
-        private: Some(false),
-        ..known("b", Position::new(1, 4))
-    };
+    let public = Known { private: Some(false), ..known("b", Position::new(1, 4)) };
     let slice = |from, to: Option<i64>| Slice {
         stream: CALLS,
         from: at(from),
@@ -142,10 +127,7 @@ fn full_progress() -> Progress {
         known: vec![plain, full, public],
         done: vec![(DETAILS, record_key("never queued"))],
         queued: vec![
-            QueueEntry {
-                attempts: 4,
-                ..queued("a", Reason::Ready, 10, Some(7))
-            },
+            QueueEntry { attempts: 4, ..queued("a", Reason::Ready, 10, Some(7)) },
             queued("b", Reason::Generation, 20, None),
         ],
         cursors: BTreeMap::from([("calls.forward".to_owned(), at(60))]),
@@ -173,14 +155,8 @@ pub async fn refuses_a_lower_fence(store: impl StateStore) {
     assert_eq!(refused.kind(), Kind::Conflict);
     assert!(store.cursors().await.expect("cursors").is_empty());
     assert_eq!(store.count_known(&CALLS).await.expect("count"), 0);
-    store
-        .commit(FENCE + 1, Progress::default())
-        .await
-        .expect("a higher fence");
-    let refused = store
-        .commit(FENCE, Progress::default())
-        .await
-        .expect_err("now a lower one");
+    store.commit(FENCE + 1, Progress::default()).await.expect("a higher fence");
+    let refused = store.commit(FENCE, Progress::default()).await.expect_err("now a lower one");
     assert_eq!(refused.kind(), Kind::Conflict);
 }
 
@@ -189,10 +165,7 @@ pub async fn never_moves_backwards(store: impl StateStore) {
     let step = |cursor, generation, position, hash| Progress {
         cursors: BTreeMap::from([("c".to_owned(), at(cursor))]),
         generation: Some(generation),
-        known: vec![Known {
-            hash,
-            ..known("a", position)
-        }],
+        known: vec![Known { hash, ..known("a", position) }],
         ..Progress::default()
     };
     commit(&store, step(50, 2, Position::new(2, 5), 1)).await;
@@ -209,25 +182,16 @@ pub async fn never_moves_backwards(store: impl StateStore) {
 
 async fn hash_of(store: &impl StateStore, key: &str) -> u64 {
     let key = record_key(key);
-    let found = store
-        .known(&CALLS, std::slice::from_ref(&key))
-        .await
-        .expect("known");
+    let found = store.known(&CALLS, std::slice::from_ref(&key)).await.expect("known");
     found.get(&key).map_or(0, |known| known.hash)
 }
 
 /// One key several times in one step is as if the versions had come one by one.
 pub async fn takes_a_key_twice_in_one_step(store: impl StateStore) {
-    let version = |line, hash| Known {
-        hash,
-        ..known("a", Position::new(1, line))
-    };
+    let version = |line, hash| Known { hash, ..known("a", Position::new(1, line)) };
     let progress = Progress {
         known: vec![version(2, 1), version(9, 2), version(5, 3)],
-        queued: vec![
-            queued("a", Reason::Reread, 5, None),
-            queued("a", Reason::Changed, 8, Some(1)),
-        ],
+        queued: vec![queued("a", Reason::Reread, 5, None), queued("a", Reason::Changed, 8, Some(1))],
         ..Progress::default()
     };
     commit(&store, progress).await;
@@ -238,43 +202,21 @@ pub async fn takes_a_key_twice_in_one_step(store: impl StateStore) {
 
 /// Queueing again keeps what is more urgent; done and queued at once stays queued as queued says.
 pub async fn merges_queue_entries(store: impl StateStore) {
-    let queue = |entry| Progress {
-        queued: vec![entry],
-        ..Progress::default()
-    };
+    let queue = |entry| Progress { queued: vec![entry], ..Progress::default() };
     commit(&store, queue(queued("a", Reason::Changed, 50, Some(1)))).await;
-    let again = QueueEntry {
-        attempts: 2,
-        ..queued("a", Reason::Generation, 10, Some(2))
-    };
+    let again = QueueEntry { attempts: 2, ..queued("a", Reason::Generation, 10, Some(2)) };
     commit(&store, queue(again)).await;
-    let merged = QueueEntry {
-        attempts: 2,
-        ..queued("a", Reason::Changed, 10, Some(2))
-    };
+    let merged = QueueEntry { attempts: 2, ..queued("a", Reason::Changed, 10, Some(2)) };
     assert_eq!(store.due(at(99), None, 10).await.expect("due"), [merged]);
 
-    let retried = QueueEntry {
-        attempts: 3,
-        ..queued("a", Reason::Reread, 80, None)
-    };
+    let retried = QueueEntry { attempts: 3, ..queued("a", Reason::Reread, 80, None) };
     let done = vec![(DETAILS, record_key("a"))];
-    let progress = Progress {
-        done: done.clone(),
-        ..queue(retried.clone())
-    };
+    let progress = Progress { done: done.clone(), ..queue(retried.clone()) };
     for _ in 0..2 {
         commit(&store, progress.clone()).await;
         assert_eq!(store.due(at(99), None, 10).await.expect("due"), [retried.clone()]);
     }
-    commit(
-        &store,
-        Progress {
-            done,
-            ..Progress::default()
-        },
-    )
-    .await;
+    commit(&store, Progress { done, ..Progress::default() }).await;
     assert!(store.due(at(99), None, 10).await.expect("due").is_empty());
 }
 
@@ -293,14 +235,7 @@ pub async fn pages_the_queue_in_order(store: impl StateStore) {
     let mut mixed = in_order.clone();
     mixed.reverse();
     mixed.push(queued("later", Reason::Ready, 1000, Some(99)));
-    commit(
-        &store,
-        Progress {
-            queued: mixed,
-            ..Progress::default()
-        },
-    )
-    .await;
+    commit(&store, Progress { queued: mixed, ..Progress::default() }).await;
     for limit in [1, 3, 100] {
         let mut paged: Vec<QueueEntry> = Vec::new();
         loop {
@@ -315,35 +250,20 @@ pub async fn pages_the_queue_in_order(store: impl StateStore) {
     let depth = store.queue_depth(at(1)).await.expect("depth");
     assert_eq!(
         depth,
-        BTreeMap::from([
-            (Reason::Ready, (2, 1)),
-            (Reason::Backfill, (6, 6)),
-            (Reason::Generation, (1, 1))
-        ])
+        BTreeMap::from([(Reason::Ready, (2, 1)), (Reason::Backfill, (6, 6)), (Reason::Generation, (1, 1))])
     );
 }
 
 /// A scan gives every record of its stream once, in the order of the keys' bytes; the gone ones are not counted.
 pub async fn scans_and_counts_known_records(store: impl StateStore) {
-    let mut records: Vec<Known> = (0..700)
-        .map(|i| known(&format!("k{i}"), Position::new(1, i + 2)))
-        .collect();
+    let mut records: Vec<Known> =
+        (0..700).map(|i| known(&format!("k{i}"), Position::new(1, i + 2))).collect();
     records.extend(["Upper", "_low", "\u{e9}", "a b"].map(|key| known(key, Position::new(2, 2))));
     records[5].gone = true;
-    let other = Known {
-        stream: DETAILS,
-        ..known("k1", Position::new(1, 1))
-    };
+    let other = Known { stream: DETAILS, ..known("k1", Position::new(1, 1)) };
     let expected: BTreeSet<String> = records.iter().map(|known| known.key.to_string()).collect();
     let all = records.iter().cloned().chain([other]).collect();
-    commit(
-        &store,
-        Progress {
-            known: all,
-            ..Progress::default()
-        },
-    )
-    .await;
+    commit(&store, Progress { known: all, ..Progress::default() }).await;
 
     assert_eq!(store.count_known(&CALLS).await.expect("count"), 703);
     let mut scanned: Vec<String> = Vec::new();
@@ -355,11 +275,8 @@ pub async fn scans_and_counts_known_records(store: impl StateStore) {
         scanned.extend(page.iter().map(|known| known.key.to_string()));
     }
     assert_eq!(scanned, Vec::from_iter(expected));
-    let keys: Vec<RecordKey> = scanned
-        .iter()
-        .map(|key| record_key(key))
-        .chain([record_key("unknown")])
-        .collect();
+    let keys: Vec<RecordKey> =
+        scanned.iter().map(|key| record_key(key)).chain([record_key("unknown")]).collect();
     assert_eq!(store.known(&CALLS, &keys).await.expect("known").len(), 704);
 }
 
@@ -372,18 +289,12 @@ pub async fn keeps_slices_until_they_are_covered(store: impl StateStore) {
         proved_at: at(proved),
         rows: 1,
     };
-    let step = |slices: &[Slice]| Progress {
-        slices: slices.to_vec(),
-        ..Progress::default()
-    };
+    let step = |slices: &[Slice]| Progress { slices: slices.to_vec(), ..Progress::default() };
     let (first, second, tail) = (slice(0, Some(10), 1), slice(10, Some(20), 2), slice(20, None, 3));
     commit(&store, step(&[first.clone(), second.clone(), tail.clone()])).await;
     let partial = slice(12, Some(30), 4);
     commit(&store, step(std::slice::from_ref(&partial))).await;
-    assert_eq!(
-        store.slices(&CALLS).await.expect("slices"),
-        [first.clone(), second.clone(), partial, tail]
-    );
+    assert_eq!(store.slices(&CALLS).await.expect("slices"), [first.clone(), second.clone(), partial, tail]);
     let whole = slice(0, None, 5);
     commit(&store, step(std::slice::from_ref(&whole))).await;
     commit(&store, step(&[first, second])).await;
@@ -400,20 +311,8 @@ pub async fn lists_segments_in_order(store: impl StateStore) {
         stored_bytes: 3,
         checksum: checksum.to_owned(),
     };
-    for info in [
-        segment(9, "i"),
-        segment(10, "j"),
-        segment(11, "k"),
-        segment(10, "rewritten"),
-    ] {
-        commit(
-            &store,
-            Progress {
-                segment: Some(info),
-                ..Progress::default()
-            },
-        )
-        .await;
+    for info in [segment(9, "i"), segment(10, "j"), segment(11, "k"), segment(10, "rewritten")] {
+        commit(&store, Progress { segment: Some(info), ..Progress::default() }).await;
     }
     let expected = [segment(10, "rewritten"), segment(11, "k")];
     assert_eq!(store.segments(9).await.expect("segments"), expected);
@@ -429,20 +328,10 @@ pub async fn keeps_runs(store: impl StateStore) {
         ended_at: None,
         report: "{}".into(),
     };
-    for record in [
-        run("b", 2, "running"),
-        run("a", 1, "done"),
-        run("c", 3, "running"),
-    ] {
+    for record in [run("b", 2, "running"), run("a", 1, "done"), run("c", 3, "running")] {
         store.save_run(&record).await.expect("save");
     }
-    let ended = RunRecord {
-        ended_at: Some(at(9)),
-        ..run("b", 2, "failed")
-    };
+    let ended = RunRecord { ended_at: Some(at(9)), ..run("b", 2, "failed") };
     store.save_run(&ended).await.expect("save again");
-    assert_eq!(
-        store.runs(2).await.expect("runs"),
-        [run("c", 3, "running"), ended]
-    );
+    assert_eq!(store.runs(2).await.expect("runs"), [run("c", 3, "running"), ended]);
 }

@@ -40,10 +40,8 @@ pub fn at(text: &str) -> Timestamp {
 
 /// `calls(id, time, title, score, tags, place)`.
 pub fn parents() -> TableSchema {
-    let place = ColumnType::Struct(vec![
-        ("city".into(), ColumnType::Text),
-        ("floor".into(), ColumnType::Integer),
-    ]);
+    let place =
+        ColumnType::Struct(vec![("city".into(), ColumnType::Text), ("floor".into(), ColumnType::Integer)]);
     let columns = [
         ("id", ColumnType::Text),
         ("time", ColumnType::Timestamp),
@@ -59,12 +57,7 @@ pub fn parents() -> TableSchema {
 pub fn wider_parents() -> TableSchema {
     let mut schema = parents();
     schema.columns[3].kind = ColumnType::Text;
-    let mood = Column {
-        name: "mood".into(),
-        kind: ColumnType::Text,
-        source: "mood".into(),
-        declared: false,
-    };
+    let mood = Column { name: "mood".into(), kind: ColumnType::Text, source: "mood".into(), declared: false };
     schema.columns.insert(6, mood);
     schema
 }
@@ -77,13 +70,7 @@ pub fn children() -> TableSchema {
         ("call_time", ColumnType::Timestamp),
         ("text", ColumnType::Text),
     ];
-    table(
-        "call_parts",
-        &["call_id", "idx"],
-        Some("call_id"),
-        "call_time",
-        &columns,
-    )
+    table("call_parts", &["call_id", "idx"], Some("call_id"), "call_time", &columns)
 }
 
 pub fn schemas() -> [Arc<TableSchema>; 2] {
@@ -94,13 +81,7 @@ impl Call {
     pub fn new(id: &str, time: &str, line: u32) -> Self {
         let fields = Map::from_iter([("title".to_owned(), json!(format!("{id} at {line}")))]);
         let time = (!time.is_empty()).then(|| at(time));
-        Self {
-            id: id.to_owned(),
-            time,
-            position: Position::new(1, line),
-            fields,
-            parts: Vec::new(),
-        }
+        Self { id: id.to_owned(), time, position: Position::new(1, line), fields, parts: Vec::new() }
     }
 
     pub fn parts(mut self, parts: &[&str]) -> Self {
@@ -153,12 +134,7 @@ impl Script {
             loaded_at: at("2026-11-20T12:00:00Z"),
             keys: Arc::new(ChangedKeys::new()),
         };
-        Self {
-            spec,
-            calls,
-            deleted: Vec::new(),
-            schemas: schemas(),
-        }
+        Self { spec, calls, deleted: Vec::new(), schemas: schemas() }
     }
 
     pub fn deleting(mut self, id: &str, position: Position) -> Self {
@@ -183,16 +159,9 @@ impl Script {
 
     /// The spec with the keys of everything that the script writes.
     pub fn announced(&self) -> LoadSpec {
-        let ids = self
-            .calls
-            .iter()
-            .map(|call| &call.id)
-            .chain(self.deleted.iter().map(|(id, _)| id));
+        let ids = self.calls.iter().map(|call| &call.id).chain(self.deleted.iter().map(|(id, _)| id));
         let keys: HashSet<RecordKey> = ids.map(|id| key(id)).collect();
-        LoadSpec {
-            keys: Arc::new([(StreamName::CALLS, keys)].into()),
-            ..self.spec.clone()
-        }
+        LoadSpec { keys: Arc::new([(StreamName::CALLS, keys)].into()), ..self.spec.clone() }
     }
 
     /// Everything in one change set, sorted as the port demands.
@@ -216,11 +185,7 @@ impl Script {
                 tombstones: self.tombstones(),
             },
         ];
-        ChangeSet {
-            tables,
-            rejected: Vec::new(),
-            records: (self.calls.len() + self.deleted.len()) as u64,
-        }
+        ChangeSet { tables, rejected: Vec::new(), records: (self.calls.len() + self.deleted.len()) as u64 }
     }
 
     /// Runs the load on a new handle.
@@ -274,11 +239,7 @@ fn table(
     let column = |(name, kind): &(&str, ColumnType)| Column {
         name: (*name).to_owned(),
         kind: kind.clone(),
-        source: if name.starts_with('_') {
-            String::new()
-        } else {
-            (*name).to_owned()
-        },
+        source: if name.starts_with('_') { String::new() } else { (*name).to_owned() },
         declared: true,
     };
     TableSchema {

@@ -24,12 +24,7 @@ where
 }
 
 pub async fn a_fresh_destination_is_at_the_start(on: &impl Readback) {
-    let state = on
-        .open()
-        .await
-        .inspect()
-        .await
-        .expect("a fresh destination is well");
+    let state = on.open().await.inspect().await.expect("a fresh destination is well");
     assert_eq!(state.position, Position::START);
     assert!(state.tables.is_empty() && state.schemas.is_empty());
     assert!(on.rows("calls").await.is_empty());
@@ -38,20 +33,12 @@ pub async fn a_fresh_destination_is_at_the_start(on: &impl Readback) {
 pub async fn a_load_lands_with_its_position(on: &impl Readback) {
     let script = two_calls();
     let report = script.run(ONE, on).await.expect("the load lands");
-    let counts: Vec<u64> = ["calls", "call_parts"]
-        .iter()
-        .map(|name| rows_of(&report.rows, name))
-        .collect();
+    let counts: Vec<u64> = ["calls", "call_parts"].iter().map(|name| rows_of(&report.rows, name)).collect();
     assert_eq!(counts, [2, 3]);
     assert_eq!(by_key(on.rows("calls").await, &["id"]).len(), 2);
     assert_eq!(by_key(on.rows("call_parts").await, &["call_id", "idx"]).len(), 3);
 
-    let state = on
-        .open()
-        .await
-        .inspect()
-        .await
-        .expect("a loaded destination is well");
+    let state = on.open().await.inspect().await.expect("a loaded destination is well");
     assert_eq!(state.position, ONE);
     let name = parents().table;
     assert_eq!(state.tables[&name].rows, 2);
@@ -63,12 +50,7 @@ pub async fn a_load_without_rows_moves_the_position(on: &impl Readback) {
     two_calls().run(ONE, on).await.expect("the load lands");
     let before = on.rows("calls").await;
     let empty = Script::new(ONE, Vec::new());
-    let load = on
-        .open()
-        .await
-        .begin(empty.announced())
-        .await
-        .expect("a load may be empty");
+    let load = on.open().await.begin(empty.announced()).await.expect("a load may be empty");
     load.commit(TWO).await.expect("the position moves");
     assert_eq!(on.open().await.inspect().await.expect("it is well").position, TWO);
     assert_eq!(by_key(on.rows("calls").await, &["id"]), by_key(before, &["id"]));
@@ -76,10 +58,7 @@ pub async fn a_load_without_rows_moves_the_position(on: &impl Readback) {
 
 pub async fn a_second_load_from_the_same_position_is_refused(on: &impl Readback) {
     two_calls().run(ONE, on).await.expect("the load lands");
-    let refused = two_calls()
-        .run(ONE, on)
-        .await
-        .expect_err("the position is not START any more");
+    let refused = two_calls().run(ONE, on).await.expect_err("the position is not START any more");
     assert_eq!(refused.kind(), Kind::Conflict);
     assert_eq!(on.open().await.inspect().await.expect("it is well").position, ONE);
 }
@@ -87,15 +66,9 @@ pub async fn a_second_load_from_the_same_position_is_refused(on: &impl Readback)
 pub async fn a_lower_fence_is_refused(on: &impl Readback) {
     two_calls().fence(7).run(ONE, on).await.expect("the load lands");
     let late = Script::new(ONE, vec![Call::new("c", "2026-03-01T10:00:00Z", 20)]).fence(6);
-    assert_eq!(
-        late.run(TWO, on).await.expect_err("the fence is lower").kind(),
-        Kind::Conflict
-    );
+    assert_eq!(late.run(TWO, on).await.expect_err("the fence is lower").kind(), Kind::Conflict);
     assert_eq!(on.rows("calls").await.len(), 2);
-    late.fence(7)
-        .run(TWO, on)
-        .await
-        .expect("the same fence may go on");
+    late.fence(7).run(TWO, on).await.expect("the same fence may go on");
     assert_eq!(on.rows("calls").await.len(), 3);
 }
 
@@ -104,23 +77,13 @@ pub async fn an_uncommitted_load_leaves_no_trace(on: &impl Readback) {
     let before = by_key(on.rows("calls").await, &["id"]);
     let dropped = Script::new(ONE, vec![Call::new("a", "2026-05-01T10:00:00Z", 20)]);
     let destination = on.open().await;
-    let mut load = destination
-        .begin(dropped.announced())
-        .await
-        .expect("the load begins");
+    let mut load = destination.begin(dropped.announced()).await.expect("the load begins");
     load.write(dropped.change()).await.expect("the rows are taken");
-    assert_eq!(
-        by_key(on.rows("calls").await, &["id"]),
-        before,
-        "nothing shows before the commit"
-    );
+    assert_eq!(by_key(on.rows("calls").await, &["id"]), before, "nothing shows before the commit");
     drop(load);
     assert_eq!(on.open().await.inspect().await.expect("it is well").position, ONE);
     assert_eq!(by_key(on.rows("calls").await, &["id"]), before);
-    dropped
-        .run(TWO, on)
-        .await
-        .expect("the next load is not in its way");
+    dropped.run(TWO, on).await.expect("the next load is not in its way");
 }
 
 pub async fn a_replacement_leaves_only_what_it_wrote(on: &impl Readback) {
@@ -130,18 +93,11 @@ pub async fn a_replacement_leaves_only_what_it_wrote(on: &impl Readback) {
         Call::new("c", "2026-01-03T10:00:00Z", 4),
     ];
     // A rebuild starts over, whatever the destination's position is.
-    Script::new(Position::START, anew)
-        .replacing()
-        .run(TWO, on)
-        .await
-        .expect("the rebuild lands");
+    Script::new(Position::START, anew).replacing().run(TWO, on).await.expect("the rebuild lands");
     let calls = by_key(on.rows("calls").await, &["id"]);
     assert_eq!(calls.keys().collect::<Vec<_>>(), ["\"b\"", "\"c\""]);
     let parts = on.rows("call_parts").await;
-    assert_eq!(
-        parts.iter().map(|row| &row["text"]).collect::<Vec<_>>(),
-        [&json!("x")]
-    );
+    assert_eq!(parts.iter().map(|row| &row["text"]).collect::<Vec<_>>(), [&json!("x")]);
     let state = on.open().await.inspect().await.expect("it is well");
     assert_eq!(state.position, TWO);
     assert_eq!(state.tables[&parents().table].rows, 2);

@@ -25,16 +25,7 @@ where
 }
 
 pub async fn a_changed_record_replaces_its_row(on: &impl Readback) {
-    load(
-        on,
-        0,
-        vec![
-            Call::new("a", JANUARY, 2),
-            Call::new("b", JANUARY, 3),
-            Call::new("n", "", 4),
-        ],
-    )
-    .await;
+    load(on, 0, vec![Call::new("a", JANUARY, 2), Call::new("b", JANUARY, 3), Call::new("n", "", 4)]).await;
     load(on, 1, vec![Call::new("b", JANUARY, 12), Call::new("n", "", 13)]).await;
     let calls = by_key(on.rows("calls").await, &["id"]);
     assert_eq!(calls["\"a\""]["title"], "a at 2");
@@ -44,32 +35,13 @@ pub async fn a_changed_record_replaces_its_row(on: &impl Readback) {
 }
 
 pub async fn an_older_version_is_refused(on: &impl Readback) {
-    load(
-        on,
-        0,
-        vec![
-            Call::new("a", JANUARY, 9).parts(&["new"]),
-            Call::new("b", JANUARY, 3),
-        ],
-    )
-    .await;
-    load(
-        on,
-        1,
-        vec![
-            Call::new("a", FEBRUARY, 4).parts(&["old", "older"]),
-            Call::new("b", JANUARY, 4),
-        ],
-    )
-    .await;
+    load(on, 0, vec![Call::new("a", JANUARY, 9).parts(&["new"]), Call::new("b", JANUARY, 3)]).await;
+    load(on, 1, vec![Call::new("a", FEBRUARY, 4).parts(&["old", "older"]), Call::new("b", JANUARY, 4)]).await;
     let calls = by_key(on.rows("calls").await, &["id"]);
     assert_eq!(calls["\"a\""]["title"], "a at 9");
     assert_eq!(calls["\"b\""]["title"], "b at 4");
     let parts = on.rows("call_parts").await;
-    assert_eq!(
-        parts.iter().map(|row| &row["text"]).collect::<Vec<_>>(),
-        [&json!("new")]
-    );
+    assert_eq!(parts.iter().map(|row| &row["text"]).collect::<Vec<_>>(), [&json!("new")]);
 }
 
 pub async fn children_are_replaced_as_a_whole(on: &impl Readback) {
@@ -79,22 +51,10 @@ pub async fn children_are_replaced_as_a_whole(on: &impl Readback) {
         Call::new("c", JANUARY, 4).parts(&["6"]),
     ];
     load(on, 0, first).await;
-    load(
-        on,
-        1,
-        vec![
-            Call::new("a", JANUARY, 12).parts(&["7"]),
-            Call::new("b", JANUARY, 13),
-        ],
-    )
-    .await;
+    load(on, 1, vec![Call::new("a", JANUARY, 12).parts(&["7"]), Call::new("b", JANUARY, 13)]).await;
     let parts = by_key(on.rows("call_parts").await, &["call_id", "idx"]);
     let texts: Vec<&Value> = parts.values().map(|row| &row["text"]).collect();
-    assert_eq!(
-        texts,
-        [&json!("7"), &json!("6")],
-        "a shrank, b has none left, c was not touched"
-    );
+    assert_eq!(texts, [&json!("7"), &json!("6")], "a shrank, b has none left, c was not touched");
 }
 
 pub async fn a_deleted_call_is_marked_with_its_children(on: &impl Readback) {
@@ -125,16 +85,10 @@ pub async fn a_deleted_call_comes_back_with_a_newer_version(on: &impl Readback) 
     gone.run(place(2), on).await.expect("the load lands");
     load(on, 2, vec![Call::new("a", JANUARY, 22).parts(&["2"])]).await;
     let calls = by_key(on.rows("calls").await, &["id"]);
-    assert_eq!(
-        (&calls["\"a\""]["title"], &calls["\"a\""]["_deleted_at"]),
-        (&json!("a at 22"), &Value::Null)
-    );
+    assert_eq!((&calls["\"a\""]["title"], &calls["\"a\""]["_deleted_at"]), (&json!("a at 22"), &Value::Null));
     let parts = on.rows("call_parts").await;
     assert_eq!(parts.len(), 1);
-    assert_eq!(
-        (&parts[0]["text"], &parts[0]["_deleted_at"]),
-        (&json!("2"), &Value::Null)
-    );
+    assert_eq!((&parts[0]["text"], &parts[0]["_deleted_at"]), (&json!("2"), &Value::Null));
 }
 
 pub async fn a_call_that_moves_in_time_is_there_once(on: &impl Readback) {
@@ -154,36 +108,17 @@ pub async fn a_call_that_moves_in_time_is_there_once(on: &impl Readback) {
     load(on, 1, swapped).await;
     let calls = by_key(on.rows("calls").await, &["id"]);
     let times: Vec<&Value> = calls.values().map(|row| &row["time"]).collect();
-    let (january, february) = (
-        json!("2026-01-02T10:00:00.000000Z"),
-        json!("2026-02-02T10:00:00.000000Z"),
-    );
+    let (january, february) = (json!("2026-01-02T10:00:00.000000Z"), json!("2026-02-02T10:00:00.000000Z"));
     assert_eq!(times, [&february, &january, &january, &Value::Null]);
     let parts = by_key(on.rows("call_parts").await, &["call_id", "idx"]);
-    assert_eq!(
-        parts.values().map(|row| &row["text"]).collect::<Vec<_>>(),
-        [&json!("4"), &json!("5")]
-    );
+    assert_eq!(parts.values().map(|row| &row["text"]).collect::<Vec<_>>(), [&json!("4"), &json!("5")]);
 }
 
 pub async fn a_wider_schema_keeps_the_old_rows(on: &impl Readback) {
-    load(
-        on,
-        0,
-        vec![
-            Call::new("a", JANUARY, 2).field("score", json!(7)),
-            Call::new("b", FEBRUARY, 3),
-        ],
-    )
-    .await;
-    let wider = Call::new("c", FEBRUARY, 12)
-        .field("score", json!("high"))
-        .field("mood", json!("calm"));
-    let report = Script::new(place(1), vec![wider])
-        .widened()
-        .run(place(2), on)
-        .await
-        .expect("the load lands");
+    load(on, 0, vec![Call::new("a", JANUARY, 2).field("score", json!(7)), Call::new("b", FEBRUARY, 3)]).await;
+    let wider = Call::new("c", FEBRUARY, 12).field("score", json!("high")).field("mood", json!("calm"));
+    let report =
+        Script::new(place(1), vec![wider]).widened().run(place(2), on).await.expect("the load lands");
     assert!(
         report.schema_changes.iter().any(|change| change.contains("mood")),
         "{:?}",
@@ -192,14 +127,7 @@ pub async fn a_wider_schema_keeps_the_old_rows(on: &impl Readback) {
     let calls = by_key(on.rows("calls").await, &["id"]);
     let seen: Vec<(&Value, &Value)> = calls.values().map(|row| (&row["score"], &row["mood"])).collect();
     let null = Value::Null;
-    assert_eq!(
-        seen,
-        [
-            (&json!("7"), &null),
-            (&null, &null),
-            (&json!("high"), &json!("calm"))
-        ]
-    );
+    assert_eq!(seen, [(&json!("7"), &null), (&null, &null), (&json!("high"), &json!("calm"))]);
     let state = on.open().await.inspect().await.expect("it is well");
     assert_eq!(*state.schemas[&super::parents().table], super::wider_parents());
 }
@@ -212,9 +140,7 @@ pub async fn nested_values_and_odd_text_come_back_as_they_were(on: &impl Readbac
         .field("tags", json!(["x", null, "", odd]))
         .field("place", json!({ "city": odd, "floor": null }))
         .parts(&[odd, ""]);
-    let bare = Call::new("b", JANUARY, 3)
-        .field("tags", json!([]))
-        .field("title", Value::Null);
+    let bare = Call::new("b", JANUARY, 3).field("tags", json!([])).field("title", Value::Null);
     load(on, 0, vec![call, bare]).await;
     let calls = by_key(on.rows("calls").await, &["id"]);
     let a = &calls["\"a\""];
@@ -222,30 +148,17 @@ pub async fn nested_values_and_odd_text_come_back_as_they_were(on: &impl Readbac
     assert_eq!(a["tags"], json!(["x", null, "", odd]));
     assert_eq!(a["place"], json!({ "city": odd, "floor": null }));
     let b = &calls["\"b\""];
-    assert_eq!(
-        (&b["title"], &b["tags"], &b["place"]),
-        (&Value::Null, &json!([]), &Value::Null)
-    );
+    assert_eq!((&b["title"], &b["tags"], &b["place"]), (&Value::Null, &json!([]), &Value::Null));
     let parts = by_key(on.rows("call_parts").await, &["call_id", "idx"]);
-    assert_eq!(
-        parts.values().map(|row| &row["text"]).collect::<Vec<_>>(),
-        [&json!(odd), &json!("")]
-    );
+    assert_eq!(parts.values().map(|row| &row["text"]).collect::<Vec<_>>(), [&json!(odd), &json!("")]);
 }
 
 /// Runs load number `number`, counted from 0.
 async fn load(on: &impl Readback, number: u64, calls: Vec<Call>) {
-    Script::new(place(number), calls)
-        .run(place(number + 1), on)
-        .await
-        .expect("the load lands");
+    Script::new(place(number), calls).run(place(number + 1), on).await.expect("the load lands");
 }
 
 /// The position before load `number`.
 fn place(number: u64) -> Position {
-    if number == 0 {
-        Position::START
-    } else {
-        Position::new(number, 99)
-    }
+    if number == 0 { Position::START } else { Position::new(number, 99) }
 }

@@ -31,22 +31,14 @@ struct OpenSegment {
 
 impl MemoryJournal {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            clock,
-            disk: Arc::default(),
-            process: 0,
-        }
+        Self { clock, disk: Arc::default(), process: 0 }
     }
 
     /// Another process on the same disk; this one counts as dead.
     pub fn reopen(&self) -> Self {
         let mut disk = self.disk();
         disk.processes += 1;
-        Self {
-            clock: Arc::clone(&self.clock),
-            disk: Arc::clone(&self.disk),
-            process: disk.processes,
-        }
+        Self { clock: Arc::clone(&self.clock), disk: Arc::clone(&self.disk), process: disk.processes }
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
@@ -56,10 +48,7 @@ impl MemoryJournal {
     fn close(&self, disk: &mut Disk, run: &RunId, checkpoint: Checkpoint) -> Option<SegmentInfo> {
         let entries = disk.open.take()?.entries;
         let raw_bytes = entries.iter().map(size).sum();
-        let text: Vec<u8> = entries
-            .iter()
-            .flat_map(|entry| entry.data.iter().copied())
-            .collect();
+        let text: Vec<u8> = entries.iter().flat_map(|entry| entry.data.iter().copied()).collect();
         let info = SegmentInfo {
             number: disk.segments.len() as u64 + 1,
             records: u32::try_from(entries.len()).expect("a test has few records"),
@@ -86,11 +75,7 @@ impl MemoryJournal {
 impl Journal for MemoryJournal {
     async fn recover(&self, run: &RunId, checkpoint: Checkpoint) -> Result<()> {
         let mut disk = self.disk();
-        if disk
-            .open
-            .as_ref()
-            .is_some_and(|open| open.process != self.process)
-        {
+        if disk.open.as_ref().is_some_and(|open| open.process != self.process) {
             self.close(&mut disk, run, checkpoint);
         }
         Ok(())
@@ -98,15 +83,10 @@ impl Journal for MemoryJournal {
 
     async fn append(&self, entry: &Entry) -> Result<()> {
         let mut disk = self.disk();
-        let open = disk.open.get_or_insert_with(|| OpenSegment {
-            process: self.process,
-            entries: Vec::new(),
-        });
+        let open =
+            disk.open.get_or_insert_with(|| OpenSegment { process: self.process, entries: Vec::new() });
         if open.process != self.process {
-            return Err(Error::new(
-                Kind::Conflict,
-                "the journal has an open segment of another process",
-            ));
+            return Err(Error::new(Kind::Conflict, "the journal has an open segment of another process"));
         }
         open.entries.push(entry.clone());
         Ok(())
@@ -120,11 +100,7 @@ impl Journal for MemoryJournal {
 
     async fn cut(&self, run: &RunId, checkpoint: Checkpoint) -> Result<Option<SegmentInfo>> {
         let mut disk = self.disk();
-        if disk
-            .open
-            .as_ref()
-            .is_some_and(|open| open.process != self.process)
-        {
+        if disk.open.as_ref().is_some_and(|open| open.process != self.process) {
             return Ok(None);
         }
         Ok(self.close(&mut disk, run, checkpoint))
@@ -132,12 +108,7 @@ impl Journal for MemoryJournal {
 
     async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>> {
         let disk = self.disk();
-        Ok(disk
-            .segments
-            .iter()
-            .map(|(info, ..)| info.clone())
-            .filter(|info| info.number > after)
-            .collect())
+        Ok(disk.segments.iter().map(|(info, ..)| info.clone()).filter(|info| info.number > after).collect())
     }
 
     async fn header(&self, segment: SegmentNo) -> Result<SegmentHeader> {
@@ -161,19 +132,8 @@ fn find(disk: &Disk, segment: SegmentNo) -> Result<&(SegmentInfo, SegmentHeader,
 }
 
 fn index_line(entry: &Entry) -> IndexLine {
-    let Entry {
-        stream,
-        key,
-        op,
-        time,
-        ..
-    } = entry;
-    IndexLine {
-        stream: stream.clone(),
-        key: key.clone(),
-        op: *op,
-        time: *time,
-    }
+    let Entry { stream, key, op, time, .. } = entry;
+    IndexLine { stream: stream.clone(), key: key.clone(), op: *op, time: *time }
 }
 
 /// What the record costs, about: its data and an envelope.

@@ -35,23 +35,15 @@ pub fn entry(key: &str) -> Entry {
         observed_at: from_millis(1_790_000_000_123),
         private: Some(false),
         time: parse_timestamp(time),
-        data: Bytes::from(format!(
-            "{{\"id\":\"{key}\",\"time\":\"{time}\",\"title\":\"Grüße 👋\"}}"
-        )),
+        data: Bytes::from(format!("{{\"id\":\"{key}\",\"time\":\"{time}\",\"title\":\"Grüße 👋\"}}")),
     }
 }
 
 async fn a_new_journal_is_empty(open: &Opener) {
     let journal = open();
-    journal
-        .recover(&run(), Checkpoint::default())
-        .await
-        .expect("recovers");
+    journal.recover(&run(), Checkpoint::default()).await.expect("recovers");
     assert_eq!(journal.open_bytes(), 0);
-    assert_eq!(
-        journal.cut(&run(), Checkpoint::default()).await.expect("cuts"),
-        None
-    );
+    assert_eq!(journal.cut(&run(), Checkpoint::default()).await.expect("cuts"), None);
     assert!(journal.segments(0).await.expect("lists").is_empty());
 }
 
@@ -70,11 +62,7 @@ async fn the_header_tells_what_the_segment_holds(open: &Opener) {
     let journal = open();
     let entries = assorted();
     append(&*journal, &entries).await;
-    let info = journal
-        .cut(&run(), checkpoint())
-        .await
-        .expect("cuts")
-        .expect("has records");
+    let info = journal.cut(&run(), checkpoint()).await.expect("cuts").expect("has records");
     let header = journal.header(1).await.expect("reads");
     assert_eq!(header.run_id, run());
     assert_eq!(header.checkpoint, checkpoint());
@@ -83,10 +71,7 @@ async fn the_header_tells_what_the_segment_holds(open: &Opener) {
     assert_eq!(header.index.len(), entries.len());
     for (line, entry) in header.index.iter().zip(&entries) {
         let line = line.as_ref().expect("nothing was dropped");
-        assert_eq!(
-            (&line.stream, &line.key, line.op),
-            (&entry.stream, &entry.key, entry.op)
-        );
+        assert_eq!((&line.stream, &line.key, line.op), (&entry.stream, &entry.key, entry.op));
         assert_eq!(line.time, entry.time);
     }
 }
@@ -113,10 +98,7 @@ async fn segments_are_numbered_from_one_without_gaps(open: &Opener) {
 async fn the_next_process_goes_on_with_the_next_number(open: &Opener) {
     for (key, number) in [("a", 1), ("b", 2), ("c", 3)] {
         let journal = open();
-        journal
-            .recover(&run(), Checkpoint::default())
-            .await
-            .expect("recovers");
+        journal.recover(&run(), Checkpoint::default()).await.expect("recovers");
         append(&*journal, &[entry(key)]).await;
         assert_eq!(cut(&*journal).await, number);
     }
@@ -145,32 +127,17 @@ async fn nothing_is_appended_to_a_dead_processes_segment(open: &Opener) {
     append(&*dead, &[entry("a")]).await;
     drop(dead);
     let journal = open();
-    let error = journal
-        .append(&entry("b"))
-        .await
-        .expect_err("must be recovered first");
+    let error = journal.append(&entry("b")).await.expect_err("must be recovered first");
     assert_eq!(error.kind(), Kind::Conflict);
-    assert_eq!(
-        journal
-            .cut(&run(), Checkpoint::default())
-            .await
-            .expect("nothing is its own"),
-        None
-    );
-    journal
-        .recover(&run(), Checkpoint::default())
-        .await
-        .expect("recovers");
+    assert_eq!(journal.cut(&run(), Checkpoint::default()).await.expect("nothing is its own"), None);
+    journal.recover(&run(), Checkpoint::default()).await.expect("recovers");
     assert_eq!(read(&*journal, 1).await, [entry("a")]);
 }
 
 async fn recovery_leaves_the_own_open_segment_alone(open: &Opener) {
     let journal = open();
     append(&*journal, &[entry("a")]).await;
-    journal
-        .recover(&run(), Checkpoint::default())
-        .await
-        .expect("recovers");
+    journal.recover(&run(), Checkpoint::default()).await.expect("recovers");
     assert!(journal.segments(0).await.expect("lists").is_empty());
     append(&*journal, &[entry("b")]).await;
     assert_eq!(cut(&*journal).await, 1);
@@ -179,16 +146,12 @@ async fn recovery_leaves_the_own_open_segment_alone(open: &Opener) {
 
 async fn a_missing_segment_is_corrupt_and_named(open: &Opener) {
     let journal = open();
-    for error in [
-        journal.read(7).await.expect_err("is not there"),
-        journal.header(7).await.expect_err("is not there"),
-    ] {
+    for error in
+        [journal.read(7).await.expect_err("is not there"), journal.header(7).await.expect_err("is not there")]
+    {
         assert_eq!(error.kind(), Kind::Corrupt);
         assert!(
-            error
-                .context()
-                .iter()
-                .any(|(name, value)| *name == "segment" && value.contains('7')),
+            error.context().iter().any(|(name, value)| *name == "segment" && value.contains('7')),
             "{error}"
         );
     }
@@ -197,13 +160,8 @@ async fn a_missing_segment_is_corrupt_and_named(open: &Opener) {
 /// Every kind of envelope, and text that a journal must not touch.
 fn assorted() -> Vec<Entry> {
     let odd_key = RecordKey::parse(",\"data\":{\n\u{0}\\é").expect("not empty");
-    let nothing_known = Entry {
-        stream: StreamName::USERS,
-        key: odd_key,
-        private: None,
-        time: None,
-        ..entry("u")
-    };
+    let nothing_known =
+        Entry { stream: StreamName::USERS, key: odd_key, private: None, time: None, ..entry("u") };
     let odd =
         br#"{"id":"d", "time":"2026-03-01T09:30:00Z","t":"\ud83d \u0000 \\ \"data\":","n":1e400 , "z":-0.0}"#;
     let details = Entry {
@@ -212,28 +170,15 @@ fn assorted() -> Vec<Entry> {
         data: Bytes::from_static(odd),
         ..entry("d")
     };
-    let deleted = Entry {
-        op: Op::Delete,
-        time: None,
-        data: Bytes::new(),
-        ..entry("gone")
-    };
-    let last = Entry {
-        observed_at: Timestamp::UNIX_EPOCH,
-        time: None,
-        data: Bytes::from("{}"),
-        ..entry("z")
-    };
+    let deleted = Entry { op: Op::Delete, time: None, data: Bytes::new(), ..entry("gone") };
+    let last =
+        Entry { observed_at: Timestamp::UNIX_EPOCH, time: None, data: Bytes::from("{}"), ..entry("z") };
     vec![entry("a"), nothing_known, details, deleted, last]
 }
 
 fn checkpoint() -> Checkpoint {
     let cursors = BTreeMap::from([("calls".to_owned(), from_millis(1_780_000_000_000))]);
-    Checkpoint {
-        cursors,
-        generation: 3,
-        ..Checkpoint::default()
-    }
+    Checkpoint { cursors, generation: 3, ..Checkpoint::default() }
 }
 
 fn run() -> RunId {
@@ -247,18 +192,10 @@ async fn append(journal: &dyn Journal, entries: &[Entry]) {
 }
 
 async fn cut(journal: &dyn Journal) -> SegmentNo {
-    journal
-        .cut(&run(), Checkpoint::default())
-        .await
-        .expect("cuts")
-        .expect("has records")
-        .number
+    journal.cut(&run(), Checkpoint::default()).await.expect("cuts").expect("has records").number
 }
 
 async fn read(journal: &dyn Journal, segment: SegmentNo) -> Vec<Entry> {
     let records = journal.read(segment).await.expect("reads");
-    records
-        .into_iter()
-        .map(|record| record.expect("nothing was dropped"))
-        .collect()
+    records.into_iter().map(|record| record.expect("nothing was dropped")).collect()
 }
