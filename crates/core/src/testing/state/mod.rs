@@ -1,10 +1,16 @@
 //! What every state store must do. Each check takes a fresh, empty store.
 
+mod marks;
+mod queue;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use marks::{keeps_runs, keeps_slices_until_they_are_covered, lists_segments_in_order};
+pub use queue::{merges_queue_entries, pages_the_queue_in_order};
+
 use crate::{
-    Fence, Kind, Known, Position, Progress, QueueEntry, Reason, RecordKey, Rejected, RunId, RunRecord,
-    SegmentInfo, Slice, StateStore, StreamName, Timestamp, from_millis,
+    Fence, Kind, Known, Position, Progress, QueueEntry, Reason, RecordKey, Rejected, SegmentInfo, Slice,
+    StateStore, StreamName, Timestamp, from_millis,
 };
 
 const FENCE: Fence = 10;
@@ -57,39 +63,61 @@ async fn commit(store: &impl StateStore, progress: Progress) {
 
 /// An empty store has nothing, rather than failing.
 pub async fn starts_empty(store: impl StateStore) {
+    assert_eq!(Contents::of(&store).await, Contents::default());
     assert!(store.known(&CALLS, &[record_key("a")]).await.expect("known").is_empty());
     assert!(store.known(&CALLS, &[]).await.expect("known").is_empty());
-    assert_eq!(store.count_known(&CALLS).await.expect("count"), 0);
-    assert!(store.scan_known(&CALLS, None, 10).await.expect("scan").is_empty());
-    assert!(store.due(at(9), None, 10).await.expect("due").is_empty());
-    assert!(store.queue_depth(at(9)).await.expect("depth").is_empty());
-    assert!(store.cursors().await.expect("cursors").is_empty());
-    assert!(store.slices(&CALLS).await.expect("slices").is_empty());
-    assert!(store.paths().await.expect("paths").is_empty());
-    assert_eq!(store.generation().await.expect("generation"), 0);
-    assert!(store.segments(0).await.expect("segments").is_empty());
-    assert!(store.rejected(10).await.expect("rejected").is_empty());
     assert!(store.runs(10).await.expect("runs").is_empty());
 }
 
 /// Everything comes back as it was stored, extremes included, and storing it again changes nothing.
 pub async fn keeps_what_was_committed(store: impl StateStore) {
     let progress = full_progress();
+    let mut known = progress.known.clone();
+    known.sort_by(|a, b| a.key.cmp(&b.key));
+    let expected = Contents {
+        count: 3,
+        known,
+        queue: progress.queued.clone(),
+        cursors: progress.cursors.clone(),
+        slices: progress.slices.clone(),
+        paths: progress.paths.clone(),
+        generation: 3,
+        segments: Vec::from_iter(progress.segment.clone()),
+        rejected: progress.rejected.clone(),
+    };
     for _ in 0..2 {
         commit(&store, progress.clone()).await;
-        let keys: Vec<RecordKey> = progress.known.iter().map(|known| known.key.clone()).collect();
-        let found = store.known(&CALLS, &keys).await.expect("known");
-        assert_eq!(found.len(), progress.known.len());
-        for expected in &progress.known {
-            assert_eq!(found.get(&expected.key), Some(expected));
+        assert_eq!(Contents::of(&store).await, expected);
+    }
+}
+
+/// All that a small store holds of calls.
+#[derive(Debug, Default, PartialEq)]
+struct Contents {
+    count: u64,
+    known: Vec<Known>,
+    queue: Vec<QueueEntry>,
+    cursors: BTreeMap<String, Timestamp>,
+    slices: Vec<Slice>,
+    paths: BTreeMap<String, u32>,
+    generation: u32,
+    segments: Vec<SegmentInfo>,
+    rejected: Vec<Rejected>,
+}
+
+impl Contents {
+    async fn of(store: &impl StateStore) -> Self {
+        Self {
+            count: store.count_known(&CALLS).await.expect("count"),
+            known: store.scan_known(&CALLS, None, 100).await.expect("scan"),
+            queue: store.due(at(100), None, 100).await.expect("due"),
+            cursors: store.cursors().await.expect("cursors"),
+            slices: store.slices(&CALLS).await.expect("slices"),
+            paths: store.paths().await.expect("paths"),
+            generation: store.generation().await.expect("generation"),
+            segments: store.segments(0).await.expect("segments"),
+            rejected: store.rejected(100).await.expect("rejected"),
         }
-        assert_eq!(store.cursors().await.expect("cursors"), progress.cursors);
-        assert_eq!(store.slices(&CALLS).await.expect("slices"), progress.slices);
-        assert_eq!(store.paths().await.expect("paths"), progress.paths);
-        assert_eq!(store.generation().await.expect("generation"), 3);
-        assert_eq!(store.segments(0).await.expect("segments"), Vec::from_iter(progress.segment.clone()));
-        assert_eq!(store.rejected(10).await.expect("rejected"), progress.rejected);
-        assert_eq!(store.due(at(100), None, 10).await.expect("due"), progress.queued);
     }
 }
 
@@ -200,60 +228,6 @@ pub async fn takes_a_key_twice_in_one_step(store: impl StateStore) {
     assert_eq!(store.due(at(9), None, 10).await.expect("due"), [expected]);
 }
 
-/// Queueing again keeps what is more urgent; done and queued at once stays queued as queued says.
-pub async fn merges_queue_entries(store: impl StateStore) {
-    let queue = |entry| Progress { queued: vec![entry], ..Progress::default() };
-    commit(&store, queue(queued("a", Reason::Changed, 50, Some(1)))).await;
-    let again = QueueEntry { attempts: 2, ..queued("a", Reason::Generation, 10, Some(2)) };
-    commit(&store, queue(again)).await;
-    let merged = QueueEntry { attempts: 2, ..queued("a", Reason::Changed, 10, Some(2)) };
-    assert_eq!(store.due(at(99), None, 10).await.expect("due"), [merged]);
-
-    let retried = QueueEntry { attempts: 3, ..queued("a", Reason::Reread, 80, None) };
-    let done = vec![(DETAILS, record_key("a"))];
-    let progress = Progress { done: done.clone(), ..queue(retried.clone()) };
-    for _ in 0..2 {
-        commit(&store, progress.clone()).await;
-        assert_eq!(store.due(at(99), None, 10).await.expect("due"), [retried.clone()]);
-    }
-    commit(&store, Progress { done, ..Progress::default() }).await;
-    assert!(store.due(at(99), None, 10).await.expect("due").is_empty());
-}
-
-/// Due entries come by priority, then newest first with none last, then key; pages neither repeat nor skip.
-pub async fn pages_the_queue_in_order(store: impl StateStore) {
-    let in_order = vec![
-        queued("z", Reason::Ready, 1, None),
-        queued("m", Reason::Backfill, 1, Some(30)),
-        queued("B", Reason::Backfill, 1, Some(20)),
-        queued("a", Reason::Backfill, 1, Some(20)),
-        queued("c", Reason::Backfill, 1, Some(-20)),
-        queued("a2", Reason::Backfill, 1, None),
-        queued("b2", Reason::Backfill, 1, None),
-        queued("y", Reason::Generation, 1, Some(99)),
-    ];
-    let mut mixed = in_order.clone();
-    mixed.reverse();
-    mixed.push(queued("later", Reason::Ready, 1000, Some(99)));
-    commit(&store, Progress { queued: mixed, ..Progress::default() }).await;
-    for limit in [1, 3, 100] {
-        let mut paged: Vec<QueueEntry> = Vec::new();
-        loop {
-            let page = store.due(at(1), paged.last(), limit).await.expect("due");
-            if page.is_empty() {
-                break;
-            }
-            paged.extend(page);
-        }
-        assert_eq!(paged, in_order, "pages of {limit}");
-    }
-    let depth = store.queue_depth(at(1)).await.expect("depth");
-    assert_eq!(
-        depth,
-        BTreeMap::from([(Reason::Ready, (2, 1)), (Reason::Backfill, (6, 6)), (Reason::Generation, (1, 1))])
-    );
-}
-
 /// A scan gives every record of its stream once, in the order of the keys' bytes; the gone ones are not counted.
 pub async fn scans_and_counts_known_records(store: impl StateStore) {
     let mut records: Vec<Known> =
@@ -278,60 +252,4 @@ pub async fn scans_and_counts_known_records(store: impl StateStore) {
     let keys: Vec<RecordKey> =
         scanned.iter().map(|key| record_key(key)).chain([record_key("unknown")]).collect();
     assert_eq!(store.known(&CALLS, &keys).await.expect("known").len(), 704);
-}
-
-/// A slice stays until one that covers it is proved later, whatever is repeated.
-pub async fn keeps_slices_until_they_are_covered(store: impl StateStore) {
-    let slice = |from, to: Option<i64>, proved| Slice {
-        stream: CALLS,
-        from: at(from),
-        to: to.map(at),
-        proved_at: at(proved),
-        rows: 1,
-    };
-    let step = |slices: &[Slice]| Progress { slices: slices.to_vec(), ..Progress::default() };
-    let (first, second, tail) = (slice(0, Some(10), 1), slice(10, Some(20), 2), slice(20, None, 3));
-    commit(&store, step(&[first.clone(), second.clone(), tail.clone()])).await;
-    let partial = slice(12, Some(30), 4);
-    commit(&store, step(std::slice::from_ref(&partial))).await;
-    assert_eq!(store.slices(&CALLS).await.expect("slices"), [first.clone(), second.clone(), partial, tail]);
-    let whole = slice(0, None, 5);
-    commit(&store, step(std::slice::from_ref(&whole))).await;
-    commit(&store, step(&[first, second])).await;
-    assert_eq!(store.slices(&CALLS).await.expect("slices"), [whole]);
-    assert!(store.slices(&DETAILS).await.expect("slices").is_empty());
-}
-
-/// Segments come in order; one that was rewritten keeps its number.
-pub async fn lists_segments_in_order(store: impl StateStore) {
-    let segment = |number, checksum: &str| SegmentInfo {
-        number,
-        records: 1,
-        raw_bytes: 2,
-        stored_bytes: 3,
-        checksum: checksum.to_owned(),
-    };
-    for info in [segment(9, "i"), segment(10, "j"), segment(11, "k"), segment(10, "rewritten")] {
-        commit(&store, Progress { segment: Some(info), ..Progress::default() }).await;
-    }
-    let expected = [segment(10, "rewritten"), segment(11, "k")];
-    assert_eq!(store.segments(9).await.expect("segments"), expected);
-}
-
-/// Runs are replaced by id and come newest first.
-pub async fn keeps_runs(store: impl StateStore) {
-    let run = |id: &str, started: i64, outcome: &str| RunRecord {
-        id: RunId::new(id),
-        kind: "sync".into(),
-        outcome: outcome.into(),
-        started_at: at(started),
-        ended_at: None,
-        report: "{}".into(),
-    };
-    for record in [run("b", 2, "running"), run("a", 1, "done"), run("c", 3, "running")] {
-        store.save_run(&record).await.expect("save");
-    }
-    let ended = RunRecord { ended_at: Some(at(9)), ..run("b", 2, "failed") };
-    store.save_run(&ended).await.expect("save again");
-    assert_eq!(store.runs(2).await.expect("runs"), [run("c", 3, "running"), ended]);
 }

@@ -1,0 +1,60 @@
+//! Slices, segments and runs.
+
+use super::{CALLS, DETAILS, at, commit};
+use crate::{Progress, RunId, RunRecord, SegmentInfo, Slice, StateStore};
+
+/// A slice stays until one that covers it is proved later, whatever is repeated.
+pub async fn keeps_slices_until_they_are_covered(store: impl StateStore) {
+    let slice = |from, to: Option<i64>, proved| Slice {
+        stream: CALLS,
+        from: at(from),
+        to: to.map(at),
+        proved_at: at(proved),
+        rows: 1,
+    };
+    let step = |slices: &[Slice]| Progress { slices: slices.to_vec(), ..Progress::default() };
+    let (first, second, tail) = (slice(0, Some(10), 1), slice(10, Some(20), 2), slice(20, None, 3));
+    commit(&store, step(&[first.clone(), second.clone(), tail.clone()])).await;
+    let partial = slice(12, Some(30), 4);
+    commit(&store, step(std::slice::from_ref(&partial))).await;
+    assert_eq!(store.slices(&CALLS).await.expect("slices"), [first.clone(), second.clone(), partial, tail]);
+    let whole = slice(0, None, 5);
+    commit(&store, step(std::slice::from_ref(&whole))).await;
+    commit(&store, step(&[first, second])).await;
+    assert_eq!(store.slices(&CALLS).await.expect("slices"), [whole]);
+    assert!(store.slices(&DETAILS).await.expect("slices").is_empty());
+}
+
+/// Segments come in order; one that was rewritten keeps its number.
+pub async fn lists_segments_in_order(store: impl StateStore) {
+    let segment = |number, checksum: &str| SegmentInfo {
+        number,
+        records: 1,
+        raw_bytes: 2,
+        stored_bytes: 3,
+        checksum: checksum.to_owned(),
+    };
+    for info in [segment(9, "i"), segment(10, "j"), segment(11, "k"), segment(10, "rewritten")] {
+        commit(&store, Progress { segment: Some(info), ..Progress::default() }).await;
+    }
+    let expected = [segment(10, "rewritten"), segment(11, "k")];
+    assert_eq!(store.segments(9).await.expect("segments"), expected);
+}
+
+/// Runs are replaced by id and come newest first.
+pub async fn keeps_runs(store: impl StateStore) {
+    let run = |id: &str, started: i64, outcome: &str| RunRecord {
+        id: RunId::new(id),
+        kind: "sync".into(),
+        outcome: outcome.into(),
+        started_at: at(started),
+        ended_at: None,
+        report: "{}".into(),
+    };
+    for record in [run("b", 2, "running"), run("a", 1, "done"), run("c", 3, "running")] {
+        store.save_run(&record).await.expect("save");
+    }
+    let ended = RunRecord { ended_at: Some(at(9)), ..run("b", 2, "failed") };
+    store.save_run(&ended).await.expect("save again");
+    assert_eq!(store.runs(2).await.expect("runs"), [run("c", 3, "running"), ended]);
+}
