@@ -1,0 +1,41 @@
+//! The runs, for `status`.
+
+use clarion_core::{RunId, RunRecord};
+use sqlx::any::AnyRow;
+
+use crate::database::Database;
+use crate::sql::{Binds, Fields};
+
+pub(crate) async fn save(database: &Database, run: &RunRecord) -> sqlx::Result<()> {
+    let mut binds = Binds::default();
+    binds.text(run.id.as_str()).text(&run.kind).text(&run.outcome);
+    binds.time(run.started_at).opt_time(run.ended_at).text(&run.report);
+    let upsert = binds.query(
+        "INSERT INTO runs (id, kind, outcome, started_at, ended_at, report) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, outcome = excluded.outcome, \
+         started_at = excluded.started_at, ended_at = excluded.ended_at, report = excluded.report",
+    );
+    database.write(upsert).await?;
+    Ok(())
+}
+
+pub(crate) async fn latest(database: &Database, limit: u32) -> sqlx::Result<Vec<RunRecord>> {
+    let mut binds = Binds::default();
+    binds.int(i64::from(limit));
+    let statement = binds.query(
+        "SELECT id, kind, outcome, started_at, ended_at, report FROM runs ORDER BY started_at DESC, id DESC LIMIT $1",
+    );
+    database.rows(statement).await?.iter().map(run).collect()
+}
+
+fn run(row: &AnyRow) -> sqlx::Result<RunRecord> {
+    let fields = Fields(row);
+    Ok(RunRecord {
+        id: RunId::new(fields.text(0)?),
+        kind: fields.text(1)?,
+        outcome: fields.text(2)?,
+        started_at: fields.time(3)?,
+        ended_at: fields.opt_time(4)?,
+        report: fields.text(5)?,
+    })
+}
