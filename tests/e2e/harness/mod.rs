@@ -1,0 +1,34 @@
+//! A folder, a configuration, a simulator, a database, outside readers, and the binary.
+
+mod binary;
+mod database;
+mod outside;
+mod tables;
+mod truth;
+mod workspace;
+
+use clarion_simulator::{Options, Simulator};
+
+pub(crate) use binary::{Ran, Running};
+pub(crate) use database::Database;
+pub(crate) use outside::{outside_reader, real_data};
+pub(crate) use tables::{Tables, files, lake_tables, parquet_rows, snapshot, warehouse_tables, without};
+pub(crate) use truth::{assert_truth, compare, differences, problems, write_truth};
+pub(crate) use workspace::{Layout, Workspace};
+
+/// A small generated workspace without limits: `calls` calls of eight turns.
+pub(crate) fn small(calls: usize) -> Options {
+    Options { calls, turns: 8, rate: 0, weekly_quota: 0, ..Options::default() }
+}
+
+/// The vendor's API with these options.
+pub(crate) async fn simulate(options: Options) -> Simulator {
+    Simulator::start(options).await.expect("the simulator starts")
+}
+
+/// Says aloud, past what captures a passing test's output, that something was not tested. In CI that is a failure.
+pub(crate) fn skip(what: &str, because: &str) {
+    use std::io::Write as _;
+    assert!(std::env::var_os("CI").is_none(), "{what}: {because}");
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}, because {because}");
+}

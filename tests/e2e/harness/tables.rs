@@ -1,0 +1,105 @@
+//! Destinations as they stand: every row of every table, every byte of every file, every row version.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use arrow::json::writer::{JsonArray, WriterBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+
+use super::Database;
+
+/// Rows by table, in an order that only their content decides.
+pub(crate) type Tables = BTreeMap<String, Vec<Value>>;
+
+/// All of a lake, as a plain glob sees it.
+pub(crate) fn lake_tables(lake: &Path) -> Tables {
+    let mut tables = Tables::new();
+    for folder in entries(lake) {
+        let name = file_name(&folder);
+        if !name.starts_with('_') {
+            let rows = files(&folder).iter().flat_map(|file| parquet_rows(file)).collect();
+            tables.insert(name, sorted(rows));
+        }
+    }
+    tables
+}
+
+/// All of the schema `clari`, metadata left out.
+pub(crate) async fn warehouse_tables(database: &Database) -> Tables {
+    let mut tables = Tables::new();
+    for table in database.tables().await {
+        if !table.starts_with('_') {
+            let rows = database.rows(&format!("SELECT * FROM clari.\"{table}\"")).await;
+            tables.insert(table, sorted(rows));
+        }
+    }
+    tables
+}
+
+/// The same rows without one column.
+pub(crate) fn without(tables: &Tables, column: &str) -> Tables {
+    let strip = |row: &Value| {
+        let mut row = row.clone();
+        row.as_object_mut().expect("a row is an object").remove(column);
+        row
+    };
+    let tables = tables.iter();
+    tables.map(|(name, rows)| (name.clone(), sorted(rows.iter().map(strip).collect()))).collect()
+}
+
+/// Every file below a folder with its bytes and when it was last written.
+pub(crate) fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
+    let read = |path: PathBuf| {
+        let written = fs::metadata(&path).and_then(|metadata| metadata.modified());
+        let bytes = fs::read(&path).expect("the file can be read");
+        (path, (written.expect("the system keeps times"), bytes))
+    };
+    files(folder).into_iter().map(read).collect()
+}
+
+/// Every file below a folder.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in entries(&folder) {
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The rows of one file as JSON, nulls included.
+pub(crate) fn parquet_rows(path: &Path) -> Vec<Value> {
+    let file = File::open(path).expect("the file is there");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
+    let reader = reader.unwrap_or_else(|error| panic!("{} is not whole: {error}", path.display()));
+    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(Vec::new());
+    for batch in reader {
+        writer.write(&batch.expect("the file is whole")).expect("rows are JSON");
+    }
+    writer.finish().expect("rows are JSON");
+    let text = writer.into_inner();
+    if text.is_empty() { Vec::new() } else { serde_json::from_slice(&text).expect("rows are JSON") }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("the folder can be read").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn sorted(mut rows: Vec<Value>) -> Vec<Value> {
+    rows.sort_by_cached_key(Value::to_string);
+    rows
+}

@@ -1,0 +1,3 @@
+//! What a second sync costs, and what it changes.
+
+mod unchanged;

@@ -1,0 +1,10 @@
+//! End to end: the binary against the simulator, read back by others.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests: they fail by panicking, and read the environment that ./test sets"
+)]
+
+mod harness;
+mod incremental;

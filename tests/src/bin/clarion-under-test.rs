@@ -1,0 +1,7 @@
+//! The binary `clarion` with its fail points compiled in.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    clarion_cli::main()
+}
