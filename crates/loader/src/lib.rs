@@ -12,3 +12,4 @@ mod settings;
 
 pub use evolve::{conform, describe_changes, merge, merge_types};
 pub use normalise::Normaliser;
+pub use postgres::{Deletes, PostgresDestination, PostgresSettings};

@@ -1,0 +1,98 @@
+//! The start of a load: one at a time, at the right position, on tables that are as they were left.
+
+use clarion_core::{Error, Kind, LoadSpec, Result, fault};
+
+use super::catalog::{self, Damage, Stored};
+use super::commit::POSITION_FIRST;
+use super::load::PostgresLoad;
+use super::session::Session;
+use super::settings::PostgresSettings;
+use super::sql::Statements;
+
+pub(super) async fn load(
+    mut session: Session,
+    settings: &PostgresSettings,
+    spec: LoadSpec,
+) -> Result<PostgresLoad> {
+    let schema = settings.schema.as_str();
+    lock(&mut session, schema).await?;
+    let probe = catalog::probe(&mut session, schema).await?;
+    let statements = Statements::new(schema.to_owned(), probe.lz4);
+    if !probe.schema {
+        session.run(statements.create_schema(), "creating the schema").await?;
+    }
+    if !probe.metadata {
+        session.run(statements.create_metadata(), "creating the metadata tables").await?;
+    }
+    let lock_row = !fault::defect(POSITION_FIRST);
+    if !lock_row {
+        // The planted defect writes the row from another connection.
+        session.plain("COMMIT", "planting a defect").await?;
+        session.begin().await?;
+    }
+    let mut stored = catalog::read(&mut session, &statements, lock_row).await?;
+    check(&stored, &spec).map_err(|error| error.with("destination", &session.server.destination))?;
+    let damages = catalog::damages(&mut session, schema, &stored).await?;
+    if spec.replace {
+        repair(&mut session, &statements, &mut stored, damages).await?;
+        empty(&mut session, &statements, &mut stored).await?;
+    } else if let Some(damage) = damages.first() {
+        return Err(damage.error(&session));
+    }
+    Ok(PostgresLoad::new(session, statements, spec, settings.deletes, stored))
+}
+
+/// One load of a schema at a time, also before there is a row to lock.
+async fn lock(session: &mut Session, schema: &str) -> Result<()> {
+    let query = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text");
+    session.execute(query.bind(format!("clarion:{schema}")), "waiting for another load to end").await?;
+    Ok(())
+}
+
+fn check(stored: &Stored, spec: &LoadSpec) -> Result<()> {
+    if spec.fence < stored.fence {
+        return Err(Error::new(Kind::Conflict, "a later writer has loaded this destination")
+            .with("fence", spec.fence)
+            .with("stored", stored.fence));
+    }
+    if !spec.replace && spec.from != stored.position {
+        return Err(Error::new(Kind::Conflict, "the destination is at another position")
+            .with("expected", spec.from)
+            .with("stored", stored.position));
+    }
+    Ok(())
+}
+
+/// Gives damaged tables their shape back, for a rebuild that is to fill them anyway.
+async fn repair(
+    session: &mut Session,
+    statements: &Statements,
+    stored: &mut Stored,
+    damages: Vec<Damage>,
+) -> Result<()> {
+    const DOING: &str = "repairing a table";
+    for damage in damages {
+        match damage {
+            Damage::Table(table) => {
+                stored.tables.remove(&table);
+            }
+            Damage::Column(table, column) => {
+                session.alter(statements.add_column(&table, &column), DOING).await?;
+            }
+            Damage::Retyped(table, column, _) => {
+                session.alter(statements.drop_column(&table, &column.name), DOING).await?;
+                session.alter(statements.add_column(&table, &column), DOING).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Readers go on seeing the old rows until the commit.
+async fn empty(session: &mut Session, statements: &Statements, stored: &mut Stored) -> Result<()> {
+    for (table, remembered) in &mut stored.tables {
+        session.run(statements.delete_all(table), "emptying a table").await?;
+        remembered.rows = 0;
+    }
+    Ok(())
+}

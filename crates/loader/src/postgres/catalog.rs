@@ -1,0 +1,168 @@
+//! What the destination remembers of itself, compared with what the server really has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clarion_core::{Column, Error, Fence, Kind, Position, Result, TableName, TableSchema};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::columns::PgType;
+use super::errors::During;
+use super::session::Session;
+use super::sql::Statements;
+
+const DOING: &str = "reading what was loaded";
+
+/// What the server can and has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Probe {
+    pub(super) schema: bool,
+    /// Whether our metadata tables are there.
+    pub(super) metadata: bool,
+    pub(super) lz4: bool,
+}
+
+/// The metadata tables' content.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    pub(super) position: Position,
+    pub(super) fence: Fence,
+    pub(super) tables: BTreeMap<TableName, Remembered>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Remembered {
+    pub(super) schema: Arc<TableSchema>,
+    pub(super) rows: u64,
+}
+
+/// A difference that somebody made by hand.
+#[derive(Debug, Clone)]
+pub(super) enum Damage {
+    Table(TableName),
+    Column(TableName, Column),
+    Retyped(TableName, Column, String),
+}
+
+/// Types by column by table.
+type Actual = BTreeMap<String, BTreeMap<String, String>>;
+
+pub(super) async fn probe(session: &mut Session, schema: &str) -> Result<Probe> {
+    let query = sqlx::query(
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1), \
+                EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                        WHERE n.nspname = $1 AND c.relname = '_clarion_position'), \
+                EXISTS (SELECT 1 FROM pg_catalog.pg_settings \
+                        WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals))",
+    );
+    let rows = session.rows(query.bind(schema), DOING).await?;
+    let row = rows.first().ok_or_else(|| session.server.error(DOING, sqlx::Error::RowNotFound))?;
+    let get = |index: usize| row.try_get::<bool, _>(index).during(&session.server, DOING);
+    Ok(Probe { schema: get(0)?, metadata: get(1)?, lz4: get(2)? })
+}
+
+/// `lock`: nobody else may change the position until the transaction ends.
+pub(super) async fn read(session: &mut Session, statements: &Statements, lock: bool) -> Result<Stored> {
+    let mut stored = Stored::default();
+    let positions = session.rows(statements.read_position(lock).query(), DOING).await?;
+    if let Some(row) = positions.first() {
+        let position: i64 = row.try_get(0).during(&session.server, DOING)?;
+        let fence: i64 = row.try_get(1).during(&session.server, DOING)?;
+        stored.position = Position::unpack(position);
+        stored.fence = fence.cast_unsigned();
+    }
+    for row in session.rows(statements.read_tables().query(), DOING).await? {
+        let remembered = remembered(session, &row)?;
+        stored.tables.insert(remembered.schema.table.clone(), remembered);
+    }
+    Ok(stored)
+}
+
+/// What differs from the schemas remembered. Columns that somebody added are no damage.
+pub(super) async fn damages(session: &mut Session, schema: &str, stored: &Stored) -> Result<Vec<Damage>> {
+    let actual = actual(session, schema).await?;
+    let mut damages = Vec::new();
+    for (table, remembered) in &stored.tables {
+        let Some(columns) = actual.get(table.as_str()) else {
+            damages.push(Damage::Table(table.clone()));
+            continue;
+        };
+        for column in &remembered.schema.columns {
+            match columns.get(&column.name) {
+                None => damages.push(Damage::Column(table.clone(), column.clone())),
+                Some(found) if found != PgType::of(&column.kind).name() => {
+                    damages.push(Damage::Retyped(table.clone(), column.clone(), found.clone()));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(damages)
+}
+
+/// The table's and its indexes' bytes, long values included.
+pub(super) async fn sizes(session: &mut Session, schema: &str) -> Result<BTreeMap<String, u64>> {
+    let query = sqlx::query(
+        "SELECT c.relname::text, pg_catalog.pg_total_relation_size(c.oid) FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')",
+    );
+    let mut sizes = BTreeMap::new();
+    for row in session.rows(query.bind(schema), DOING).await? {
+        let name: String = row.try_get(0).during(&session.server, DOING)?;
+        let bytes: Option<i64> = row.try_get(1).during(&session.server, DOING)?;
+        sizes.insert(name, bytes.unwrap_or_default().cast_unsigned());
+    }
+    Ok(sizes)
+}
+
+impl Damage {
+    pub(super) fn error(&self, session: &Session) -> Error {
+        let replay = session.server.replay();
+        let error = |text: &str, table: &TableName| {
+            Error::new(Kind::Conflict, text)
+                .with("destination", &session.server.destination)
+                .with("table", table)
+        };
+        match self {
+            Self::Table(table) => error("a table was dropped by hand", table).hint(replay),
+            Self::Column(table, column) => error("a column was dropped by hand", table)
+                .with("column", &column.name)
+                .hint(format!("add it back as {}, or {replay}", PgType::of(&column.kind).name())),
+            Self::Retyped(table, column, found) => error("a column's type was changed by hand", table)
+                .with("column", &column.name)
+                .with("expected", PgType::of(&column.kind).name())
+                .with("found", found)
+                .hint(format!("change it back, or {replay}")),
+        }
+    }
+}
+
+async fn actual(session: &mut Session, schema: &str) -> Result<Actual> {
+    let query = sqlx::query(
+        "SELECT c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, NULL) \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+         WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')",
+    );
+    let mut actual = Actual::new();
+    for row in session.rows(query.bind(schema), DOING).await? {
+        let get = |index: usize| row.try_get::<String, _>(index).during(&session.server, DOING);
+        actual.entry(get(0)?).or_default().insert(get(1)?, get(2)?);
+    }
+    Ok(actual)
+}
+
+fn remembered(session: &Session, row: &PgRow) -> Result<Remembered> {
+    let table: String = row.try_get(0).during(&session.server, DOING)?;
+    let schema: String = row.try_get(1).during(&session.server, DOING)?;
+    let rows: i64 = row.try_get(2).during(&session.server, DOING)?;
+    let schema: TableSchema = serde_json::from_str(&schema).map_err(|error| {
+        Error::new(Kind::Corrupt, "the remembered schema of a table cannot be read")
+            .with("destination", &session.server.destination)
+            .with("table", table)
+            .hint(session.server.replay())
+            .source(error)
+    })?;
+    Ok(Remembered { schema: Arc::new(schema), rows: rows.max(0).cast_unsigned() })
+}

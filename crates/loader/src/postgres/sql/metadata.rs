@@ -1,0 +1,72 @@
+//! The tables that tell what was loaded, and the server's own catalogue.
+
+use super::{Sql, Statements};
+
+impl Statements {
+    pub(in crate::postgres) fn create_metadata(&self) -> Sql {
+        Sql(format!(
+            "CREATE TABLE {position} (\
+               only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), \
+               position bigint NOT NULL, fence bigint NOT NULL, loaded_at timestamptz NOT NULL); \
+             CREATE TABLE {tables} (\"table\" text PRIMARY KEY, schema json NOT NULL, rows bigint NOT NULL); \
+             CREATE TABLE {loads} (run text NOT NULL, position bigint NOT NULL, \"table\" text NOT NULL, \
+               rows bigint NOT NULL, bytes bigint NOT NULL, seconds double precision NOT NULL, \
+               loaded_at timestamptz NOT NULL); \
+             CREATE TABLE {changes} (run text NOT NULL, position bigint NOT NULL, \"table\" text NOT NULL, \
+               change text NOT NULL, loaded_at timestamptz NOT NULL)",
+            position = self.position_table(),
+            tables = self.qualified("_clarion_tables"),
+            loads = self.qualified("_clarion_loads"),
+            changes = self.qualified("_clarion_schema_changes"),
+        ))
+    }
+
+    pub(in crate::postgres) fn read_position(&self, lock: bool) -> Sql {
+        let lock = if lock { " FOR UPDATE" } else { "" };
+        Sql(format!("SELECT position, fence FROM {}{lock}", self.position_table()))
+    }
+
+    /// `$1` position, `$2` fence, `$3` loaded at.
+    pub(in crate::postgres) fn write_position(&self) -> Sql {
+        Sql(format!(
+            "INSERT INTO {} (position, fence, loaded_at) VALUES ($1, $2, $3) ON CONFLICT (only_row) \
+             DO UPDATE SET position = excluded.position, fence = excluded.fence, loaded_at = excluded.loaded_at",
+            self.position_table(),
+        ))
+    }
+
+    pub(in crate::postgres) fn read_tables(&self) -> Sql {
+        let tables = self.qualified("_clarion_tables");
+        Sql(format!("SELECT \"table\", schema::text AS schema, rows FROM {tables}"))
+    }
+
+    /// `$1` table, `$2` schema, `$3` rows.
+    pub(in crate::postgres) fn write_table(&self) -> Sql {
+        Sql(format!(
+            "INSERT INTO {} (\"table\", schema, rows) VALUES ($1, $2::json, $3) \
+             ON CONFLICT (\"table\") DO UPDATE SET schema = excluded.schema, rows = excluded.rows",
+            self.qualified("_clarion_tables"),
+        ))
+    }
+
+    /// `$1` run, `$2` position, `$3` table, `$4` rows, `$5` bytes, `$6` seconds, `$7` loaded at.
+    pub(in crate::postgres) fn write_load(&self) -> Sql {
+        Sql(format!(
+            "INSERT INTO {} (run, position, \"table\", rows, bytes, seconds, loaded_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            self.qualified("_clarion_loads"),
+        ))
+    }
+
+    /// `$1` run, `$2` position, `$3` table, `$4` change, `$5` loaded at.
+    pub(in crate::postgres) fn write_schema_change(&self) -> Sql {
+        Sql(format!(
+            "INSERT INTO {} (run, position, \"table\", change, loaded_at) VALUES ($1, $2, $3, $4, $5)",
+            self.qualified("_clarion_schema_changes"),
+        ))
+    }
+
+    fn position_table(&self) -> String {
+        self.qualified("_clarion_position")
+    }
+}
