@@ -1,1 +1,10 @@
-//! The PostgreSQL destination.
+//! The PostgreSQL destination, against a real server: see `database.rs` for where it comes from.
+
+mod conformance;
+mod database;
+mod evolution;
+mod hands;
+mod merging;
+mod readers;
+mod servers;
+mod types;
