@@ -10,6 +10,7 @@ use tracing::log::LevelFilter;
 use url::Url;
 
 use crate::Settings;
+use crate::sql::Marks;
 
 /// Commits wait for the disk (`FULL`). `NORMAL` would keep the file whole, but a power cut could take the last
 /// reservations with it, and the ledger must never be below the vendor's count. A commit covers hundreds of records,
@@ -93,6 +94,13 @@ impl Backend {
         match self {
             Self::Sqlite { .. } => "BEGIN",
             Self::Postgres { .. } => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
+    pub(crate) fn marks(&self) -> Marks {
+        match self {
+            Self::Sqlite { .. } => Marks::Plain,
+            Self::Postgres { .. } => Marks::Numbered,
         }
     }
 

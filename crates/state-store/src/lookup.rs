@@ -15,11 +15,11 @@ pub(crate) async fn known(
 ) -> sqlx::Result<HashMap<RecordKey, Known>> {
     const SELECT: ByKeys = ByKeys(
         "SELECT stream, key, hash, position, private, time_at, modified_at, status, fingerprint, paths, checked_at, \
-         generation, gone FROM known WHERE stream = $1 AND key IN ({keys})",
+         generation, gone FROM known WHERE stream = {stream} AND key IN ({keys})",
     );
     let keys: Vec<&str> = keys.iter().map(RecordKey::as_str).collect();
     let mut found = HashMap::with_capacity(keys.len());
-    for statement in SELECT.statements(stream.as_str(), &keys) {
+    for statement in SELECT.statements(database.backend.marks(), stream.as_str(), &keys) {
         for row in &database.rows(statement).await? {
             let version = version(row)?;
             found.insert(version.key.clone(), version);

@@ -7,7 +7,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::database::Database;
-use crate::sql::{Binds, ByKeys, Fields, Insert, decode_error};
+use crate::sql::{Binds, ByKeys, Fields, Insert, Marks, decode_error};
 
 /// The order of a call without a time: behind all others.
 const NO_TIME: i64 = i64::MAX;
@@ -52,14 +52,15 @@ pub(crate) async fn remove(
     connection: &mut AnyConnection,
     done: Vec<(StreamName, RecordKey)>,
 ) -> sqlx::Result<()> {
-    const DELETE: ByKeys = ByKeys("DELETE FROM queue WHERE stream = $1 AND key IN ({keys})");
+    const DELETE: ByKeys = ByKeys("DELETE FROM queue WHERE stream = {stream} AND key IN ({keys})");
     let mut by_stream: BTreeMap<&StreamName, Vec<&str>> = BTreeMap::new();
     for (stream, key) in &done {
         by_stream.entry(stream).or_default().push(key.as_str());
     }
+    let marks = Marks::of(connection);
     for (stream, mut keys) in by_stream {
         keys.sort_unstable();
-        for statement in DELETE.statements(stream.as_str(), &keys) {
+        for statement in DELETE.statements(marks, stream.as_str(), &keys) {
             statement.execute(&mut *connection).await?;
         }
     }

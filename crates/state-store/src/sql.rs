@@ -17,6 +17,36 @@ const KEY_CHUNKS: [usize; 3] = [8, 64, 512];
 /// U+0000 does not fit Postgres' text: it is written as this character and `0`, the character itself with `1`.
 const ESCAPE: char = '\u{E000}';
 
+/// How a statement of many values marks their places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marks {
+    /// `$1, $2, …`, as Postgres wants them.
+    Numbered,
+    /// `?, ?, …`: SQLite takes numbered ones too, but searches a list for each, so that thousands cost milliseconds.
+    Plain,
+}
+
+impl Marks {
+    pub(crate) fn of(connection: &AnyConnection) -> Self {
+        if connection.backend_name() == "SQLite" { Self::Plain } else { Self::Numbered }
+    }
+
+    fn push(self, text: &mut String, first: usize, count: usize) {
+        for number in first..first + count {
+            if number > first {
+                text.push_str(", ");
+            }
+            match self {
+                Self::Plain => text.push('?'),
+                Self::Numbered => {
+                    text.push('$');
+                    text.push_str(&number.to_string());
+                }
+            }
+        }
+    }
+}
+
 pub(crate) type Statement = Query<'static, Any, AnyArguments>;
 
 /// An `INSERT` of many rows: the text before `VALUES`, the number of columns, and what follows the rows.
@@ -37,6 +67,7 @@ impl Insert {
     where
         T: Sync,
     {
+        let marks = Marks::of(connection);
         while !rows.is_empty() {
             let size = CHUNKS.into_iter().find(|size| *size <= rows.len()).unwrap_or(1);
             let (chunk, rest) = rows.split_at(size);
@@ -45,17 +76,17 @@ impl Insert {
                 bind(&mut binds, row);
             }
             debug_assert_eq!(binds.0.len(), size * self.columns, "each row binds every column");
-            binds.query_owned(self.text(size)).execute(&mut *connection).await?;
+            binds.query_owned(self.text(marks, size)).execute(&mut *connection).await?;
             rows = rest;
         }
         Ok(())
     }
 
-    fn text(&self, rows: usize) -> String {
+    fn text(&self, marks: Marks, rows: usize) -> String {
         let mut text = format!("INSERT INTO {} VALUES ", self.into);
         for row in 0..rows {
             text.push_str(if row == 0 { "(" } else { ", (" });
-            push_placeholders(&mut text, row * self.columns + 1, self.columns);
+            marks.push(&mut text, row * self.columns + 1, self.columns);
             text.push(')');
         }
         text.push(' ');
@@ -64,26 +95,27 @@ impl Insert {
     }
 }
 
-/// A statement with the keys of one stream: `$1` is the stream, `{keys}` the list of the keys.
+/// A statement with the keys of one stream, `{stream}`, which comes first, and `{keys}`.
 pub(crate) struct ByKeys(pub(crate) &'static str);
 
 impl ByKeys {
     /// One statement a chunk of keys.
-    pub(crate) fn statements(&self, stream: &str, keys: &[&str]) -> Vec<Statement> {
+    pub(crate) fn statements(&self, marks: Marks, stream: &str, keys: &[&str]) -> Vec<Statement> {
         let largest = KEY_CHUNKS[KEY_CHUNKS.len() - 1];
-        keys.chunks(largest).map(|chunk| self.statement(stream, chunk)).collect()
+        keys.chunks(largest).map(|chunk| self.statement(marks, stream, chunk)).collect()
     }
 
-    fn statement(&self, stream: &str, keys: &[&str]) -> Statement {
+    fn statement(&self, marks: Marks, stream: &str, keys: &[&str]) -> Statement {
         let size = KEY_CHUNKS.into_iter().find(|size| *size >= keys.len()).unwrap_or(keys.len());
         let mut binds = Binds::default();
         binds.text(stream);
         for index in 0..size {
             binds.text(keys[index.min(keys.len() - 1)]);
         }
-        let mut list = String::new();
-        push_placeholders(&mut list, 2, size);
-        binds.query_owned(self.0.replace("{keys}", &list))
+        let (mut first, mut list) = (String::new(), String::new());
+        marks.push(&mut first, 1, 1);
+        marks.push(&mut list, 2, size);
+        binds.query_owned(self.0.replace("{stream}", &first).replace("{keys}", &list))
     }
 }
 
@@ -184,16 +216,6 @@ pub(crate) fn decode_error(
     sqlx::Error::ColumnDecode { index: index.to_string(), source: source.into() }
 }
 
-fn push_placeholders(text: &mut String, first: usize, count: usize) {
-    for number in first..first + count {
-        if number > first {
-            text.push_str(", ");
-        }
-        text.push('$');
-        text.push_str(&number.to_string());
-    }
-}
-
 fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['\0', ESCAPE]) {
         return Cow::Borrowed(text);
@@ -225,6 +247,10 @@ mod tests {
     #[test]
     fn placeholders_count_through_all_rows() {
         let insert = Insert { into: "t (a, b)", columns: 2, on_conflict: "ON CONFLICT DO NOTHING" };
-        assert_eq!(insert.text(2), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+        assert_eq!(insert.text(Marks::Plain, 1), "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT DO NOTHING");
+        assert_eq!(
+            insert.text(Marks::Numbered, 2),
+            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING"
+        );
     }
 }

@@ -54,7 +54,8 @@ impl FileLock {
     }
 
     pub(super) fn write(&mut self, holder: &Holder) -> Result<()> {
-        let text = serde_json::to_string(holder).expect("numbers and text are JSON");
+        let mut text = serde_json::to_string(holder).expect("numbers and text are JSON");
+        text.push('\n');
         let written = self.overwrite(text.as_bytes());
         written.map_err(|error| unwritable(&self.path, error))
     }
@@ -75,9 +76,10 @@ impl FileLock {
     }
 
     fn overwrite(&mut self, text: &[u8]) -> io::Result<()> {
-        self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(text)?;
+        // Cut after writing: the last fence is in the file at every moment.
+        self.file.set_len(text.len() as u64)?;
         self.file.sync_data()
     }
 }
@@ -86,7 +88,8 @@ fn read(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.rewind().ok()?;
     file.read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    // Behind the first line there may be the end of a longer one, if its writer died before the cut.
+    serde_json::from_str(text.lines().next()?).ok()
 }
 
 fn refused(path: &Path, holder: Option<Holder>) -> Error {

@@ -32,19 +32,23 @@ impl StoreLease {
 impl Lease for StoreLease {
     async fn take(&self, command: &str) -> Result<Box<dyn LeaseGuard>> {
         let mut file = FileLock::take(&self.data_folder)?;
+        let now = self.store.clock.now();
+        let (pid, since, fence) = (std::process::id(), format_timestamp(now), file.last_fence());
+        let mut holder = Holder { pid, command: command.to_owned(), since, fence };
+        // Named before anything that may take long, and again with the fence.
+        file.write(&holder)?;
+
         let database = &self.store.database;
         let session = match database.backend.is_postgres() {
             true => Some(SessionLock::take(database, &file.owner_name(command)).await?),
             false => None,
         };
-        let now = self.store.clock.now();
         // The clock keeps fences growing when the state store was lost, the lock file even when the clock was wrong.
         let from_clock = u64::try_from(now.timestamp_millis()).unwrap_or(0);
-        let at_least = from_clock.max(file.last_fence().saturating_add(1));
-        let fence = commit::next_fence(database, at_least).await;
-        let fence = fence.map_err(|error| database.failed("cannot take the lease", error))?;
-        let since = format_timestamp(now);
-        file.write(&Holder { pid: std::process::id(), command: command.to_owned(), since, fence })?;
+        let fence = commit::next_fence(database, from_clock.max(fence.saturating_add(1))).await;
+        holder.fence = fence.map_err(|error| database.failed("cannot take the lease", error))?;
+        file.write(&holder)?;
+        let fence = holder.fence;
         Ok(Box::new(Guard { fence, _session: session, _file: file }))
     }
 }
