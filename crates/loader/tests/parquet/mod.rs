@@ -1,1 +1,9 @@
-//! The Parquet destination.
+//! The Parquet destination: the port's suite, what readers see at each instant, kills, and what stays untouched.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod conformance;
+mod crash;
+mod files;
+mod lake;
+mod property;

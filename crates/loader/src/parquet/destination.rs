@@ -1,0 +1,176 @@
+//! The destination's handle: what the lake holds, and the beginning of loads.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use clarion_core::{
+    Clock, Destination, DestinationState, Error, Fence, Kind, Load, LoadSpec, Result, Retry, TableStats,
+};
+use tokio::task::spawn_blocking;
+
+use super::load::{ParquetLoad, Work};
+use super::manifest::{Manifest, TableEntry};
+use super::recover::{recover, verify};
+use super::store::{OWN, STAGING, Store};
+use super::table::Context;
+
+/// `inspect` of another process holds the lock for milliseconds; a load holds it for long.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+
+/// A folder of Parquet files, one folder a table, readable by anything that reads Parquet.
+pub struct ParquetDestination {
+    name: Arc<str>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    fence: AtomicU64,
+    loads: AtomicU64,
+}
+
+impl ParquetDestination {
+    /// Nothing is created before the first load. Fails if `root` is there and is no folder.
+    pub fn open(name: impl Into<String>, root: PathBuf, clock: Arc<dyn Clock>) -> Result<Self> {
+        if root.exists() && !root.is_dir() {
+            return Err(Error::new(Kind::Config, "the lake's url is not a folder")
+                .with("path", root.display())
+                .hint("set another url for the destination, or remove that file"));
+        }
+        let name = name.into().into();
+        Ok(Self { name, store: Store::new(root), clock, fence: AtomicU64::new(0), loads: AtomicU64::new(0) })
+    }
+
+    /// For tests: `step` is called at every durable step of a commit and may end it there, as a kill would.
+    #[doc(hidden)]
+    pub fn watched(self, step: impl Fn(&'static str) -> Result<()> + Send + Sync + 'static) -> Self {
+        Self { store: self.store.watched(Arc::new(step)), ..self }
+    }
+
+    async fn lock(&self) -> Result<File> {
+        for _ in 0..LOCK_TRIES {
+            if let Some(lock) = self.store.lock()? {
+                return Ok(lock);
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        Err(Error::new(Kind::Conflict, "another load of this destination is under way")
+            .retry(Retry::Temporary)
+            .with("destination", &self.name)
+            .hint("wait for it to end"))
+    }
+
+    fn check(&self, manifest: &Manifest, spec: &LoadSpec) -> Result<()> {
+        let highest = self.fence.load(Ordering::Relaxed).max(manifest.fence);
+        if spec.fence < highest {
+            return Err(Error::new(Kind::Conflict, "a later run has loaded this destination")
+                .with("destination", &self.name)
+                .with("fence", spec.fence)
+                .with("highest", highest));
+        }
+        if !spec.replace && manifest.position != spec.from {
+            return Err(Error::new(Kind::Conflict, "the destination is at another position")
+                .with("destination", &self.name)
+                .with("position", manifest.position)
+                .with("expected", spec.from));
+        }
+        self.fence.fetch_max(spec.fence, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A folder of its own for a load's files.
+    fn staging(&self, fence: Fence) -> String {
+        format!("{STAGING}/load-{fence}-{}", self.loads.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[async_trait]
+impl Destination for ParquetDestination {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn inspect(&self) -> Result<DestinationState> {
+        let (store, name) = (self.store.clone(), self.name.clone());
+        spawn_blocking(move || inspect(&store, &name)).await.map_err(panicked)?
+    }
+
+    async fn begin(&self, spec: LoadSpec) -> Result<Box<dyn Load>> {
+        let lock = self.lock().await?;
+        let (store, name, replace) = (self.store.clone(), self.name.clone(), spec.replace);
+        let manifest =
+            spawn_blocking(move || before_load(&store, &name, replace)).await.map_err(panicked)??;
+        self.check(&manifest, &spec)?;
+        let context = Context {
+            store: self.store.clone(),
+            destination: self.name.clone(),
+            staging: self.staging(spec.fence),
+            announced: spec.keys.clone(),
+            loaded_at: spec.loaded_at,
+        };
+        let work = Work {
+            context,
+            spec,
+            clock: self.clock.clone(),
+            began: self.clock.now(),
+            manifest,
+            tables: BTreeMap::new(),
+            committed: false,
+            _lock: lock,
+        };
+        Ok(Box::new(ParquetLoad::new(work)))
+    }
+}
+
+fn inspect(store: &Store, destination: &str) -> Result<DestinationState> {
+    if store.size(OWN)?.is_none() {
+        return Ok(DestinationState::default());
+    }
+    // While a load is under way its files are its own: what it has committed so far is what there is.
+    let manifest = match store.lock()? {
+        Some(_lock) => {
+            let manifest = recover(store, destination)?;
+            manifest.as_ref().map_or(Ok(()), |manifest| verify(store, destination, manifest))?;
+            manifest
+        }
+        None => Manifest::read(store, destination)?,
+    };
+    Ok(manifest.map(describe).unwrap_or_default())
+}
+
+/// The manifest from which a load goes on. A rebuild goes on from a damaged lake too.
+fn before_load(store: &Store, destination: &str, replace: bool) -> Result<Manifest> {
+    let recovered = recover(store, destination).and_then(|manifest| {
+        let manifest = manifest.unwrap_or_default();
+        if !replace {
+            verify(store, destination, &manifest)?;
+        }
+        Ok(manifest)
+    });
+    match recovered {
+        Err(error) if replace && error.kind() == Kind::Corrupt => {
+            tracing::warn!(destination, error = error.chain(), "rebuilding a damaged lake");
+            let damaged = Manifest::read(store, destination).ok().flatten().unwrap_or_default();
+            Ok(Manifest { pending: Vec::new(), ..damaged })
+        }
+        other => other,
+    }
+}
+
+fn describe(manifest: Manifest) -> DestinationState {
+    let mut state = DestinationState { position: manifest.position, ..DestinationState::default() };
+    for (name, TableEntry { schema, files }) in manifest.tables {
+        let rows = files.iter().map(|file| file.rows).sum();
+        let bytes = files.iter().map(|file| file.bytes).sum();
+        state.tables.insert(name.clone(), TableStats { rows, bytes });
+        state.schemas.insert(name, Arc::new(schema));
+    }
+    state
+}
+
+fn panicked(error: tokio::task::JoinError) -> Error {
+    Error::new(Kind::Storage, "looking at the lake ended in a panic").source(error)
+}
