@@ -12,4 +12,5 @@ mod settings;
 
 pub use evolve::{conform, describe_changes, merge, merge_types};
 pub use normalise::Normaliser;
+pub use parquet::ParquetDestination;
 pub use postgres::{Deletes, PostgresDestination, PostgresSettings};
