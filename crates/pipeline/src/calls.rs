@@ -44,12 +44,11 @@ impl CallsPass<'_> {
         if self.full || self.recorder.cursor(FORWARD).is_none() {
             return self.history().await;
         }
-        let forward = self.forward().await;
-        if forward.as_ref().is_err_and(|error| error.kind() != Kind::Unproven) {
-            return forward;
+        match self.forward().await {
+            Err(error) if error.kind() == Kind::Unproven => self.tally.hole(&error),
+            ended => ended?,
         }
-        self.relist().await?;
-        forward
+        self.relist().await
     }
 
     /// Lists all of history by time. Resumes behind the slices that an earlier run proved.
@@ -173,13 +172,7 @@ impl CallsPass<'_> {
         let publicity = publicity.unwrap_or_else(|| self.publicity_on_demand(&request));
         let source = self.engine.source.clone();
         let mut sink = CallSink { recorder: self.recorder, tally: self.tally, publicity, first };
-        let listed = source.list(request, &mut sink).await;
-        if let Err(error) = &listed
-            && error.kind() == Kind::Unproven
-        {
-            self.tally.holes.push(error.chain());
-        }
-        listed
+        source.list(request, &mut sink).await
     }
 
     fn publicity_on_demand(&self, request: &ListRequest) -> Publicity {

@@ -167,7 +167,8 @@ fn note(tally: &mut Tally, done: Result<()>) -> Result<()> {
     let Err(error) = done else { return Ok(()) };
     match error.kind() {
         Kind::Remote | Kind::Protocol | Kind::Refused | Kind::NotFound => tally.errors.push(error),
-        Kind::Unproven => tracing::warn!(error = %error.chain(), "a listing could not be proved"),
+        // Whichever listing it was, of all calls or of the public ones: what it did not show is missing.
+        Kind::Unproven => tally.hole(&error),
         _ => return Err(error),
     }
     Ok(())

@@ -35,4 +35,11 @@ impl Tally {
         tracing::warn!("{message}");
         self.warnings.push(message);
     }
+
+    /// Notes what could not be listed or proved, with its span.
+    pub(crate) fn hole(&mut self, error: &clarion_core::Error) {
+        let hole = error.chain();
+        tracing::warn!("a hole: {hole}");
+        self.holes.push(hole);
+    }
 }
