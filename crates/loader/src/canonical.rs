@@ -11,11 +11,7 @@ const MAX_BARE_DIGITS: usize = 40;
 
 /// Shortest digits that read back as the same number, without exponent and without `.0`.
 pub(crate) fn double_text(value: f64) -> String {
-    if value == 0.0 {
-        "0".to_owned()
-    } else {
-        value.to_string()
-    }
+    if value == 0.0 { "0".to_owned() } else { value.to_string() }
 }
 
 /// Microseconds since 1970 of a text that is a time; `None` for any other.
@@ -90,14 +86,8 @@ mod tests {
 
     #[test]
     fn doubles_have_one_text() {
-        let texts: Vec<String> = [5.0, -0.0, 0.1, 1e21, 1e-7, -2.5]
-            .into_iter()
-            .map(double_text)
-            .collect();
-        assert_eq!(
-            texts,
-            ["5", "0", "0.1", "1000000000000000000000", "0.0000001", "-2.5"]
-        );
+        let texts: Vec<String> = [5.0, -0.0, 0.1, 1e21, 1e-7, -2.5].into_iter().map(double_text).collect();
+        assert_eq!(texts, ["5", "0", "0.1", "1000000000000000000000", "0.0000001", "-2.5"]);
     }
 
     #[test]
@@ -115,9 +105,7 @@ mod tests {
     fn times_outside_the_calendar_are_none() {
         assert_eq!(time_micros("9999-12-31T23:59:60Z"), None);
         assert_eq!(
-            time_micros("2024-11-20T14:00:00.1234567+01:00")
-                .map(time_text)
-                .as_deref(),
+            time_micros("2024-11-20T14:00:00.1234567+01:00").map(time_text).as_deref(),
             Some("2024-11-20T13:00:00.123456Z")
         );
     }

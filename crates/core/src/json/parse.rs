@@ -60,11 +60,12 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self) -> Parsed<Json<'a>> {
-        let mut fields = Vec::new();
         self.skip_space();
         if self.eat(b'}') {
-            return Ok(Json::Object(fields));
+            return Ok(Json::Object(Vec::new()));
         }
+        // Most objects are turns of a transcript: one allocation each.
+        let mut fields = Vec::with_capacity(6);
         loop {
             self.skip_space();
             if self.peek() != Some(b'"') {
@@ -161,7 +162,10 @@ impl<'a> Reader<'a> {
         let rest = &self.bytes[self.at..];
         let length = memchr::memchr2(b'"', b'\\', rest)
             .ok_or(SyntaxError { what: "unterminated string", at: self.at })?;
-        if let Some(control) = rest[..length].iter().position(|byte| *byte < 0x20) {
+        let plain = &rest[..length];
+        // Without an early exit the compiler looks at many bytes at once.
+        let has_control = plain.iter().fold(false, |found, byte| found | (*byte < 0x20));
+        if has_control && let Some(control) = plain.iter().position(|byte| *byte < 0x20) {
             return Err(SyntaxError { what: "control character in a string", at: self.at + control });
         }
         Ok(self.at + length)

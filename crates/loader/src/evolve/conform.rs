@@ -36,9 +36,7 @@ pub fn conform(batch: &RecordBatch, to: &TableSchema) -> Result<RecordBatch> {
     }
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema, arrays, &rows).map_err(|error| {
-        Error::new(Kind::Corrupt, "rows do not fit their table")
-            .with("table", &to.table)
-            .source(error)
+        Error::new(Kind::Corrupt, "rows do not fit their table").with("table", &to.table).source(error)
     })
 }
 
@@ -63,10 +61,7 @@ fn cast(array: &ArrayRef, from: &Field, to: &ColumnType) -> Result<ArrayRef> {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "the lattice lets only integers within 2^53 meet doubles"
-)]
+#[expect(clippy::cast_precision_loss, reason = "the lattice lets only integers within 2^53 meet doubles")]
 fn to_doubles(array: &ArrayRef) -> ArrayRef {
     let doubles: Float64Array = array.as_primitive::<Int64Type>().unary(|value| value as f64);
     Arc::new(doubles)
@@ -89,18 +84,14 @@ fn cast_struct(
     }
     let nulls = array.nulls().cloned();
     let cast = StructArray::try_new_with_length(cast_fields.into(), arrays, nulls, array.len());
-    Ok(Arc::new(cast.expect(
-        "every field was cast to its type and has the struct's length",
-    )))
+    Ok(Arc::new(cast.expect("every field was cast to its type and has the struct's length")))
 }
 
 fn cast_list(array: &ListArray, item: &FieldRef, wanted: &ColumnType) -> Result<ArrayRef> {
     let items = cast(array.values(), item, wanted)?;
     let field = ColumnType::list_item(wanted);
     let cast = ListArray::try_new(field, array.offsets().clone(), items, array.nulls().cloned());
-    Ok(Arc::new(cast.expect(
-        "the items were cast one by one, so that the offsets still hold",
-    )))
+    Ok(Arc::new(cast.expect("the items were cast one by one, so that the offsets still hold")))
 }
 
 fn text_array(array: &ArrayRef) -> ArrayRef {
@@ -139,9 +130,8 @@ fn push_json(array: &ArrayRef, field: &Field, row: usize, out: &mut String) {
 }
 
 fn push_json_object(array: &StructArray, fields: &[FieldRef], row: usize, out: &mut String) {
-    let mut present: Vec<usize> = (0..fields.len())
-        .filter(|index| array.column(*index).is_valid(row))
-        .collect();
+    let mut present: Vec<usize> =
+        (0..fields.len()).filter(|index| array.column(*index).is_valid(row)).collect();
     present.sort_by_key(|index| fields[*index].name());
     out.push('{');
     for (at, index) in present.into_iter().enumerate() {
@@ -185,8 +175,5 @@ fn scalar_text(array: &ArrayRef, row: usize) -> Option<String> {
 }
 
 fn is_json(field: &Field) -> bool {
-    field
-        .metadata()
-        .get(KIND_METADATA)
-        .is_some_and(|kind| kind == "json")
+    field.metadata().get(KIND_METADATA).is_some_and(|kind| kind == "json")
 }

@@ -58,19 +58,16 @@ pub fn describe_changes(old: Option<&TableSchema>, new: &TableSchema) -> Vec<Str
     let describe = |column: &Column| match old.column(&column.name) {
         None => Some(format!("{table}: new column {} ({})", column.name, column.kind)),
         Some(known) if known.kind.to_string() == column.kind.to_string() => None,
-        Some(known) => Some(format!(
-            "{table}: column {} widened from {} to {}",
-            column.name, known.kind, column.kind
-        )),
+        Some(known) => {
+            Some(format!("{table}: column {} widened from {} to {}", column.name, known.kind, column.kind))
+        }
     };
     new.columns.iter().filter_map(describe).collect()
 }
 
 /// The one order that the columns of a table have, whatever the order in which they appeared.
 pub(crate) fn column_order(a: &Column, b: &Column) -> Ordering {
-    rank(a)
-        .cmp(&rank(b))
-        .then_with(|| inferred_name(a).cmp(inferred_name(b)))
+    rank(a).cmp(&rank(b)).then_with(|| inferred_name(a).cmp(inferred_name(b)))
 }
 
 fn rank(column: &Column) -> usize {

@@ -71,10 +71,7 @@ impl Builder {
             ColumnType::Struct(fields) => Array::Struct(Struct::new(fields, contract, rows)),
             ColumnType::List(item) => Array::List(Box::new(List::new(item, contract, rows))),
         };
-        Self {
-            array,
-            contract: contract.cloned(),
-        }
+        Self { array, contract: contract.cloned() }
     }
 
     /// Appends a vendor value; what the column cannot hold is null. `path` names it if it has to be rejected.
@@ -121,17 +118,9 @@ impl Builder {
             let written = write(&mut text);
             text.append_value("");
             let text = text.finish();
-            return if written {
-                self.push_text(text.value(0))
-            } else {
-                self.append_null()
-            };
+            return if written { self.push_text(text.value(0)) } else { self.append_null() };
         };
-        if write(array) {
-            array.append_value("")
-        } else {
-            array.append_null()
-        }
+        if write(array) { array.append_value("") } else { array.append_null() }
     }
 
     pub(super) fn finish(self) -> ArrayRef {
@@ -198,10 +187,7 @@ impl Struct {
             let field: FieldRef = Arc::new(kind.field(name, true));
             (field, Builder::new(kind, field_contract(contract, name), rows))
         };
-        Self {
-            fields: fields.iter().map(build).collect(),
-            valid: NullBufferBuilder::new(rows),
-        }
+        Self { fields: fields.iter().map(build).collect(), valid: NullBufferBuilder::new(rows) }
     }
 
     fn append(
@@ -211,11 +197,7 @@ impl Struct {
         rejects: &mut Rejects,
     ) {
         for (field, builder) in &mut self.fields {
-            let value = object
-                .iter()
-                .rev()
-                .find(|(name, _)| name == field.name())
-                .map(|(_, value)| value);
+            let value = object.iter().rev().find(|(name, _)| name == field.name()).map(|(_, value)| value);
             builder.append(value, path, rejects);
         }
         self.valid.append_non_null();
@@ -230,14 +212,9 @@ impl Struct {
 
     fn finish(mut self) -> StructArray {
         let valid = self.valid.finish();
-        let length = valid
-            .as_ref()
-            .map_or_else(|| self.valid.len(), |nulls| nulls.len());
-        let (fields, arrays): (Vec<FieldRef>, Vec<ArrayRef>) = self
-            .fields
-            .into_iter()
-            .map(|(field, builder)| (field, builder.finish()))
-            .unzip();
+        let length = valid.as_ref().map_or_else(|| self.valid.len(), |nulls| nulls.len());
+        let (fields, arrays): (Vec<FieldRef>, Vec<ArrayRef>) =
+            self.fields.into_iter().map(|(field, builder)| (field, builder.finish())).unzip();
         let length = arrays.first().map_or(length, |array| array.len());
         StructArray::try_new_with_length(fields.into(), arrays, valid, length)
             .expect("every field got one value for each of the struct's")

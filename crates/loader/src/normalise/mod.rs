@@ -41,10 +41,7 @@ impl Normaliser {
     pub fn new(schemas: &BTreeMap<TableName, Arc<TableSchema>>, loaded_at: Timestamp) -> Self {
         let of_contract = |stream: &StreamName| (stream.clone(), StreamTables::new(stream, schemas));
         Self {
-            streams: CONTRACTS
-                .iter()
-                .map(|contract| of_contract(&contract.stream))
-                .collect(),
+            streams: CONTRACTS.iter().map(|contract| of_contract(&contract.stream)).collect(),
             existing: schemas.clone(),
             loaded_at: loaded_at.timestamp_micros(),
         }
@@ -68,16 +65,11 @@ impl Normaliser {
         for item in chunk {
             by_stream.entry(&item.entry.stream).or_default().push(item);
         }
-        let mut change = ChangeSet {
-            records: chunk.len() as u64,
-            ..ChangeSet::default()
-        };
+        let mut change = ChangeSet { records: chunk.len() as u64, ..ChangeSet::default() };
         for (stream, items) in by_stream {
             let existing = &self.existing;
-            let tables = self
-                .streams
-                .entry(stream.clone())
-                .or_insert_with(|| StreamTables::new(stream, existing));
+            let tables =
+                self.streams.entry(stream.clone()).or_insert_with(|| StreamTables::new(stream, existing));
             tables.normalise(&items, self.loaded_at, &mut change);
         }
         change

@@ -84,20 +84,13 @@ fn infer_at(value: &Json<'_>, contract: Option<&ColumnType>, depth: u32) -> Opti
         Json::Object(fields) => {
             let mut known = Vec::new();
             observe_fields(&mut known, fields, contract, depth);
-            Some(if known.len() > MAX_FIELDS {
-                ColumnType::Json
-            } else {
-                ColumnType::Struct(known)
-            })
+            Some(if known.len() > MAX_FIELDS { ColumnType::Json } else { ColumnType::Struct(known) })
         }
     }
 }
 
 fn infer_list(items: &[Json<'_>], contract: Option<&ColumnType>, depth: u32) -> Option<ColumnType> {
-    let seen = items
-        .iter()
-        .filter_map(|item| infer_at(item, item_contract(contract), depth + 1));
+    let seen = items.iter().filter_map(|item| infer_at(item, item_contract(contract), depth + 1));
     let item = seen.reduce(|a, b| merge_types(&a, &b));
-    item.or_else(|| item_contract(contract).cloned())
-        .map(|item| ColumnType::List(Box::new(item)))
+    item.or_else(|| item_contract(contract).cloned()).map(|item| ColumnType::List(Box::new(item)))
 }

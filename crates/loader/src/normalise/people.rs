@@ -34,9 +34,7 @@ impl<'a> People<'a> {
         let mut all: Vec<Person<'a>> = people(call, "users", Role::User).collect();
         all.extend(people(call, "externalParticipants", Role::External));
         for person in &mut all {
-            let same = joined
-                .iter()
-                .find(|other| person.key.is_some() && other.key == person.key);
+            let same = joined.iter().find(|other| person.key.is_some() && other.key == person.key);
             person.joined = same.is_some();
             // The contract's user has no name of its own.
             if person.role == Role::User && person.name.is_none() {
@@ -99,11 +97,7 @@ fn people<'a>(call: &'a Json<'a>, list: &str, role: Role) -> impl Iterator<Item 
 
 fn person<'a>(object: &'a Json<'a>, role: Role) -> Person<'a> {
     let text = |name: &str| object.get(name).and_then(|value| scalar_text(value, true));
-    let user_email = if role == Role::User {
-        text("userEmail")
-    } else {
-        None
-    };
+    let user_email = if role == Role::User { text("userEmail") } else { None };
     Person {
         role,
         object,

@@ -60,10 +60,7 @@ impl Plan {
         });
         plan.declare_computed("id", ColumnType::Text, Computed::Key);
         plan.claim("id");
-        for field in contract
-            .into_iter()
-            .flat_map(|contract| contract.fields.iter().copied().flatten())
-        {
+        for field in contract.into_iter().flat_map(|contract| contract.fields.iter().copied().flatten()) {
             plan.declare(field);
         }
         for field in contract.into_iter().flat_map(|contract| contract.elsewhere) {
@@ -110,9 +107,7 @@ impl Plan {
 
     /// Whether the table has a column with this value.
     pub(super) fn computes(&self, value: Computed) -> bool {
-        self.columns
-            .iter()
-            .any(|column| matches!(column.from, ValueFrom::Computed(other) if other == value))
+        self.columns.iter().any(|column| matches!(column.from, ValueFrom::Computed(other) if other == value))
     }
 
     /// Widens columns so that they hold an object's values, and adds columns for fields that are new.
@@ -121,11 +116,9 @@ impl Plan {
         for column in &mut self.columns {
             let value = match column.from {
                 ValueFrom::Slot(slot) => values.get(slot).copied().flatten(),
-                ValueFrom::Inner(slot, name) => values
-                    .get(slot)
-                    .copied()
-                    .flatten()
-                    .and_then(|value| value.get(name)),
+                ValueFrom::Inner(slot, name) => {
+                    values.get(slot).copied().flatten().and_then(|value| value.get(name))
+                }
                 _ => None,
             };
             if let Some(value) = value {
@@ -138,12 +131,7 @@ impl Plan {
     /// Brings the schema up to what was observed.
     pub(super) fn refresh(&mut self) {
         self.columns.sort_by(|a, b| column_order(&a.column, &b.column));
-        if self
-            .columns
-            .iter()
-            .map(|column| &column.column)
-            .ne(&self.schema.columns)
-        {
+        if self.columns.iter().map(|column| &column.column).ne(&self.schema.columns) {
             Arc::make_mut(&mut self.schema).columns =
                 self.columns.iter().map(|column| column.column.clone()).collect();
         }
@@ -158,32 +146,23 @@ impl Plan {
             return;
         }
         let mut waiting = std::mem::take(&mut self.unclaimed);
-        waiting.retain(
-            |slot| match values.get(*slot).copied().flatten().and_then(infer) {
-                Some(kind) => {
-                    self.add_inferred(*slot, kind);
-                    false
-                }
-                None => true,
-            },
-        );
+        waiting.retain(|slot| match values.get(*slot).copied().flatten().and_then(infer) {
+            Some(kind) => {
+                self.add_inferred(*slot, kind);
+                false
+            }
+            None => true,
+        });
         self.unclaimed = waiting;
     }
 
     fn add_inferred(&mut self, slot: usize, kind: ColumnType) {
         let source = self.slots.name(slot).to_owned();
-        let name = column_name(&source, |name| {
-            self.columns.iter().any(|known| known.column.name == name)
-        });
+        let name = column_name(&source, |name| self.columns.iter().any(|known| known.column.name == name));
         self.is_claimed[slot] = true;
         let from = ValueFrom::Slot(slot);
         self.columns.push(PlanColumn {
-            column: Column {
-                name,
-                kind,
-                source,
-                declared: false,
-            },
+            column: Column { name, kind, source, declared: false },
             from,
             contract: None,
         });
@@ -224,11 +203,7 @@ impl Plan {
     }
 
     fn adopt(&mut self, column: &Column) {
-        if let Some(known) = self
-            .columns
-            .iter_mut()
-            .find(|known| known.column.name == column.name)
-        {
+        if let Some(known) = self.columns.iter_mut().find(|known| known.column.name == column.name) {
             known.column.kind = merge_types(&known.column.kind, &column.kind);
             return;
         }
@@ -236,50 +211,28 @@ impl Plan {
             "" => ValueFrom::Nowhere,
             source => ValueFrom::Slot(self.claim(source)),
         };
-        self.columns.push(PlanColumn {
-            column: column.clone(),
-            from,
-            contract: None,
-        });
+        self.columns.push(PlanColumn { column: column.clone(), from, contract: None });
     }
 
     fn declare(&mut self, field: &Field) {
         let (source, from) = match field.from {
             From::Field(name) => (name.to_owned(), ValueFrom::Slot(self.claim(name))),
-            From::Inner(object, name) => (
-                format!("{object}.{name}"),
-                ValueFrom::Inner(self.claim(object), name),
-            ),
+            From::Inner(object, name) => {
+                (format!("{object}.{name}"), ValueFrom::Inner(self.claim(object), name))
+            }
             From::Seconds(name) => (name.to_owned(), ValueFrom::Seconds(self.claim(name))),
             From::Computed(value) => (String::new(), ValueFrom::Computed(value)),
         };
         let kind = Kind::column_type(field.kind);
-        let column = Column {
-            name: field.column.to_owned(),
-            kind: kind.clone(),
-            source,
-            declared: true,
-        };
-        self.columns.push(PlanColumn {
-            column,
-            from,
-            contract: Some(kind),
-        });
+        let column = Column { name: field.column.to_owned(), kind: kind.clone(), source, declared: true };
+        self.columns.push(PlanColumn { column, from, contract: Some(kind) });
     }
 
     fn declare_computed(&mut self, name: &str, kind: ColumnType, value: Computed) {
-        let column = Column {
-            name: name.to_owned(),
-            kind: kind.clone(),
-            source: String::new(),
-            declared: true,
-        };
+        let column =
+            Column { name: name.to_owned(), kind: kind.clone(), source: String::new(), declared: true };
         let from = ValueFrom::Computed(value);
-        self.columns.push(PlanColumn {
-            column,
-            from,
-            contract: Some(kind),
-        });
+        self.columns.push(PlanColumn { column, from, contract: Some(kind) });
     }
 
     /// Takes a field out of those that may become columns by themselves.

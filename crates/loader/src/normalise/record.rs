@@ -21,18 +21,11 @@ impl<'a> Record<'a> {
         if !matches!(json, Json::Object(_)) {
             return Err("not an object".to_owned());
         }
-        let time = time
-            .and_then(|time| json.get(time))
-            .and_then(Json::as_str)
-            .and_then(time_micros);
+        let time = time.and_then(|time| json.get(time)).and_then(Json::as_str).and_then(time_micros);
         Ok(Self { item, json, time })
     }
 
     pub(super) fn fields(&self) -> &Fields<'_> {
-        if let Json::Object(fields) = &self.json {
-            fields
-        } else {
-            &[]
-        }
+        if let Json::Object(fields) = &self.json { fields } else { &[] }
     }
 }

@@ -18,11 +18,7 @@ impl Rejects {
 
     /// Notes that the value at `path` is, say, `not a time`; once, however many values of a list are.
     pub(super) fn push(&mut self, path: &str, reason: &str) {
-        let dot = if self.within.is_empty() || path.is_empty() {
-            ""
-        } else {
-            "."
-        };
+        let dot = if self.within.is_empty() || path.is_empty() { "" } else { "." };
         let reason = format!("{}{dot}{path}: {reason}", self.within);
         if !self.reasons.contains(&reason) {
             self.reasons.push(reason);
@@ -36,10 +32,6 @@ impl Rejects {
         key: &'a RecordKey,
     ) -> impl Iterator<Item = RejectedValue> + 'a {
         let reasons = self.reasons.drain(..);
-        reasons.map(|reason| RejectedValue {
-            stream: stream.clone(),
-            key: key.clone(),
-            reason,
-        })
+        reasons.map(|reason| RejectedValue { stream: stream.clone(), key: key.clone(), reason })
     }
 }

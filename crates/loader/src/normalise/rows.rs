@@ -35,43 +35,19 @@ pub(super) fn each_row<'a>(
                 let Json::Object(fields) = person.object else {
                     continue;
                 };
-                visit(
-                    Row {
-                        fields,
-                        outer: 0,
-                        index,
-                        person: Some(person),
-                    },
-                    rejects,
-                );
+                visit(Row { fields, outer: 0, index, person: Some(person) }, rejects);
             }
         }
         Rows::List(path) => {
             each_object(at_path(record, path), rejects, |index, fields, rejects| {
-                visit(
-                    Row {
-                        fields,
-                        outer: 0,
-                        index,
-                        person: None,
-                    },
-                    rejects,
-                );
+                visit(Row { fields, outer: 0, index, person: None }, rejects);
             });
         }
         Rows::Nested(path, inner) => {
             let list = at_path(record, path).and_then(Json::as_list).unwrap_or_default();
             for (outer, item) in list.iter().enumerate() {
                 each_object(item.get(inner), rejects, |index, fields, rejects| {
-                    visit(
-                        Row {
-                            fields,
-                            outer,
-                            index,
-                            person: None,
-                        },
-                        rejects,
-                    );
+                    visit(Row { fields, outer, index, person: None }, rejects);
                 });
             }
         }

@@ -35,8 +35,7 @@ impl Slots {
     pub(super) fn spread<'a>(&mut self, fields: &'a Fields<'a>, values: &mut Vec<Option<&'a Json<'a>>>) {
         values.clear();
         values.resize(self.names.len(), None);
-        self.layout
-            .resize(self.layout.len().max(fields.len()), usize::MAX);
+        self.layout.resize(self.layout.len().max(fields.len()), usize::MAX);
         for (at, (name, value)) in fields.iter().enumerate() {
             let guess = self.layout[at];
             let slot = match self.names.get(guess) {

@@ -28,9 +28,6 @@ struct ChildTable {
     plan: Plan,
 }
 
-/// Values of the row in hand by slot; one allocation for all rows.
-type Values<'a> = Vec<Option<&'a Json<'a>>>;
-
 impl StreamTables {
     pub(super) fn new(stream: &StreamName, existing: &BTreeMap<TableName, Arc<TableSchema>>) -> Self {
         let contract = CONTRACTS.into_iter().find(|contract| contract.stream == *stream);
@@ -51,9 +48,7 @@ impl StreamTables {
     }
 
     pub(super) fn schemas(&self) -> impl Iterator<Item = &Arc<TableSchema>> {
-        std::iter::once(&self.table)
-            .chain(self.children.iter().map(|child| &child.plan))
-            .map(Plan::schema)
+        std::iter::once(&self.table).chain(self.children.iter().map(|child| &child.plan)).map(Plan::schema)
     }
 
     /// Adds the changes of the stream's tables to `change`.
@@ -89,7 +84,7 @@ impl StreamTables {
     }
 
     fn observe<'a>(&mut self, records: &'a [Record<'a>], people: &'a [People<'a>]) {
-        let mut values: Values<'a> = Vec::new();
+        let mut values: Vec<Option<&Json<'_>>> = Vec::new();
         let mut ignored = Rejects::default();
         for record in records {
             self.table.observe(record.fields(), &mut values);
@@ -113,38 +108,23 @@ impl StreamTables {
         change: &mut ChangeSet,
     ) {
         let nobody = People::default();
-        let mut values: Values<'_> = Vec::new();
         let mut rejects = Rejects::default();
         let mut table = Writer::new(&self.table, records.len());
-        let mut children: Vec<Writer> = self
-            .children
-            .iter()
-            .map(|child| Writer::new(&child.plan, 0))
-            .collect();
+        let mut children: Vec<Writer<'_>> =
+            self.children.iter().map(|child| Writer::new(&child.plan, 0)).collect();
         for (at, record) in records.iter().enumerate() {
             let people = people.get(at).unwrap_or(&nobody);
-            let context = Context {
-                record,
-                people,
-                loaded_at,
-            };
+            let context = Context { record, people, loaded_at };
             rejects.within("");
-            let own = Row {
-                fields: record.fields(),
-                outer: 0,
-                index: 0,
-                person: None,
-            };
-            table.write(&mut self.table, &own, &context, &mut values, &mut rejects);
+            let own = Row { fields: record.fields(), outer: 0, index: 0, person: None };
+            table.write(&mut self.table, &own, &context, &mut rejects);
             for (child, writer) in self.children.iter_mut().zip(&mut children) {
                 rejects.within(child.rows.path());
                 each_row(child.rows, &record.json, people, &mut rejects, |row, rejects| {
-                    writer.write(&mut child.plan, &row, &context, &mut values, rejects);
+                    writer.write(&mut child.plan, &row, &context, rejects);
                 });
             }
-            change
-                .rejected
-                .extend(rejects.take(&self.stream, &record.item.entry.key));
+            change.rejected.extend(rejects.take(&self.stream, &record.item.entry.key));
         }
         change.tables.push(table_change(&self.table, table));
         for (child, writer) in self.children.iter().zip(children) {
@@ -154,10 +134,7 @@ impl StreamTables {
 
     /// Adds what the tables have to know beside rows: parents whose children are replaced, and what is deleted.
     fn finish_tables(&self, items: &[&Item<'_>], records: &[Record<'_>], tables: &mut [TableChange]) {
-        let parents: Vec<RecordKey> = records
-            .iter()
-            .map(|record| record.item.entry.key.clone())
-            .collect();
+        let parents: Vec<RecordKey> = records.iter().map(|record| record.item.entry.key.clone()).collect();
         let deleted = items.iter().filter(|item| item.entry.op == Op::Delete);
         let tombstones: Vec<Tombstone> = deleted
             .map(|item| Tombstone {
@@ -176,7 +153,7 @@ impl StreamTables {
     }
 }
 
-fn table_change(plan: &Plan, writer: Writer) -> TableChange {
+fn table_change(plan: &Plan, writer: Writer<'_>) -> TableChange {
     TableChange {
         schema: Arc::clone(plan.schema()),
         rows: writer.finish(plan),

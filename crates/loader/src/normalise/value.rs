@@ -13,11 +13,7 @@ const EXACT: u64 = 1 << 53;
 /// The narrowest type of a number. Integers past 64 bits and numbers past doubles are text.
 pub(super) fn number_type(digits: &str) -> ColumnType {
     if !is_integer(digits) {
-        return if finite(digits).is_some() {
-            ColumnType::Double
-        } else {
-            ColumnType::Text
-        };
+        return if finite(digits).is_some() { ColumnType::Double } else { ColumnType::Text };
     }
     match digits.parse::<i64>() {
         Ok(value) if value.unsigned_abs() <= EXACT => ColumnType::Integer,
@@ -79,19 +75,13 @@ pub(super) fn field_contract<'a>(contract: Option<&'a ColumnType>, name: &str) -
     let Some(ColumnType::Struct(fields)) = contract else {
         return None;
     };
-    let index = fields
-        .binary_search_by(|(field, _)| field.as_str().cmp(name))
-        .ok()?;
+    let index = fields.binary_search_by(|(field, _)| field.as_str().cmp(name)).ok()?;
     Some(&fields[index].1)
 }
 
 /// The contract's type of a list's items.
 pub(super) fn item_contract(contract: Option<&ColumnType>) -> Option<&ColumnType> {
-    if let Some(ColumnType::List(item)) = contract {
-        Some(item)
-    } else {
-        None
-    }
+    if let Some(ColumnType::List(item)) = contract { Some(item) } else { None }
 }
 
 /// Appends a value as canonical JSON: the text that casting the narrower column would give.
@@ -201,9 +191,7 @@ mod tests {
         assert_eq!(seconds("75:20"), Some(4520.0));
         assert_eq!(seconds("00:01:33.5"), Some(93.5));
         assert_eq!(seconds("1:00:00"), Some(3600.0));
-        for none in [
-            "", "soon", "inf", "1e5", "-3", "00:61", "1:60:00", "1:2:3:4", "1.5:00", ":30", "1..5",
-        ] {
+        for none in ["", "soon", "inf", "1e5", "-3", "00:61", "1:60:00", "1:2:3:4", "1.5:00", ":30", "1..5"] {
             assert_eq!(seconds(none), None, "{none}");
         }
     }
@@ -230,9 +218,6 @@ mod tests {
                 .expect("valid");
         let mut out = String::new();
         push_json(&json, None, &mut out);
-        assert_eq!(
-            out,
-            "{\"b\":[5,\"\u{fffd}\"],\"t\":\"2024-11-20T13:00:00.000000Z\"}"
-        );
+        assert_eq!(out, "{\"b\":[5,\"\u{fffd}\"],\"t\":\"2024-11-20T13:00:00.000000Z\"}");
     }
 }

@@ -15,8 +15,10 @@ use super::rows::Row;
 use super::value::{call_seconds, person_key};
 
 /// The rows of one table in one change set.
-pub(super) struct Writer {
+pub(super) struct Writer<'a> {
     builders: Vec<Builder>,
+    /// Values of the row in hand by slot; one allocation for all rows.
+    values: Vec<Option<&'a Json<'a>>>,
     rows: usize,
     needs_person: bool,
 }
@@ -28,45 +30,38 @@ pub(super) struct Context<'a> {
     pub(super) loaded_at: i64,
 }
 
-/// Who a row is about.
+/// A row, and who it is about.
 struct Subject<'a> {
+    row: &'a Row<'a>,
     id: Option<&'a Json<'a>>,
     person: Option<&'a Person<'a>>,
 }
 
-impl Writer {
+impl<'a> Writer<'a> {
     pub(super) fn new(plan: &Plan, rows: usize) -> Self {
         let build = |column: &PlanColumn| Builder::new(&column.column.kind, column.contract.as_ref(), rows);
         let about_people = [Computed::PersonId, Computed::PersonName, Computed::PersonInternal];
         Self {
             builders: plan.columns.iter().map(build).collect(),
+            values: Vec::new(),
             rows: 0,
             needs_person: about_people.into_iter().any(|value| plan.computes(value)),
         }
     }
 
     /// Appends one value to every column; the row's fields must have been observed before.
-    pub(super) fn write<'a>(
+    pub(super) fn write(
         &mut self,
         plan: &mut Plan,
         row: &Row<'a>,
         context: &Context<'a>,
-        values: &mut Vec<Option<&'a Json<'a>>>,
         rejects: &mut Rejects,
     ) {
-        plan.slots.spread(row.fields, values);
+        plan.slots.spread(row.fields, &mut self.values);
+        let values = &self.values;
         let id = values[plan.person];
-        let found = || {
-            if self.needs_person {
-                context.people.find(id)
-            } else {
-                None
-            }
-        };
-        let subject = Subject {
-            id,
-            person: row.person.or_else(found),
-        };
+        let found = || if self.needs_person { context.people.find(id) } else { None };
+        let subject = Subject { row, id, person: row.person.or_else(found) };
         for (column, builder) in plan.columns.iter().zip(&mut self.builders) {
             match column.from {
                 ValueFrom::Slot(slot) => builder.append(values[slot], plan.slots.name(slot), rejects),
@@ -76,7 +71,7 @@ impl Writer {
                 ValueFrom::Seconds(slot) => {
                     push_seconds(builder, values[slot], plan.slots.name(slot), rejects)
                 }
-                ValueFrom::Computed(value) => push_computed(builder, value, row, &subject, context, rejects),
+                ValueFrom::Computed(value) => push_computed(builder, value, &subject, context, rejects),
                 ValueFrom::Nowhere => builder.append_null(),
             }
         }
@@ -103,7 +98,6 @@ fn push_seconds(builder: &mut Builder, value: Option<&Json<'_>>, field: &str, re
 fn push_computed(
     builder: &mut Builder,
     value: Computed,
-    row: &Row<'_>,
     subject: &Subject<'_>,
     context: &Context<'_>,
     rejects: &mut Rejects,
@@ -111,8 +105,8 @@ fn push_computed(
     let person = subject.person;
     let value = match value {
         Computed::TranscriptText => return builder.push_written(|text| write_transcript(context, text)),
-        Computed::OuterIndex => Some(index(row.outer)),
-        Computed::Index => Some(index(row.index)),
+        Computed::OuterIndex => Some(index(subject.row.outer)),
+        Computed::Index => Some(index(subject.row.index)),
         Computed::Role => person.map(|person| Value::Text(person.role.name())),
         Computed::PersonId => person_id(subject.id, rejects).map(Value::Integer),
         Computed::PersonName => person.and_then(|person| person.name.as_deref()).map(Value::Text),
@@ -157,18 +151,11 @@ fn person_id(id: Option<&Json<'_>>, rejects: &mut Rejects) -> Option<i64> {
 
 /// `Name: text` lines; nothing at all without a transcript.
 fn write_transcript(context: &Context<'_>, out: &mut StringBuilder) -> bool {
-    let turns = context
-        .record
-        .json
-        .get("transcript")
-        .and_then(Json::as_list)
-        .unwrap_or_default();
+    let turns = context.record.json.get("transcript").and_then(Json::as_list).unwrap_or_default();
     let mut is_first = true;
     for turn in turns {
-        let Some(text) = turn.get("text").and_then(Json::as_str) else {
-            continue;
-        };
-        let id = turn.get("personId");
+        let (text, id) = text_and_person(turn);
+        let Some(text) = text.and_then(Json::as_str) else { continue };
         let label = context.people.find(id).and_then(Person::label);
         let lead = if is_first { "" } else { "\n" };
         let written = match (label, id.and_then(person_key)) {
@@ -183,4 +170,18 @@ fn write_transcript(context: &Context<'_>, out: &mut StringBuilder) -> bool {
         is_first = false;
     }
     !is_first
+}
+
+/// In one pass: turns are most of what a load reads.
+fn text_and_person<'a>(turn: &'a Json<'a>) -> (Option<&'a Json<'a>>, Option<&'a Json<'a>>) {
+    let Json::Object(fields) = turn else { return (None, None) };
+    let (mut text, mut person) = (None, None);
+    for (name, value) in fields {
+        match name.as_ref() {
+            "text" => text = Some(value),
+            "personId" => person = Some(value),
+            _ => {}
+        }
+    }
+    (text, person)
 }

@@ -45,26 +45,16 @@ fn a_contract_time_that_is_none_is_null_and_reported_without_its_value() {
         let change = change_of(&StreamName::CALLS, &call);
         let row = rows_of(&change, "calls").remove(0);
         assert_eq!(row["time"], Value::Null);
-        assert_eq!(
-            row["bookmark_timestamps"],
-            json!([null, "2026-01-01T00:00:00.000000Z", null])
-        );
-        let reasons: Vec<&str> = change
-            .rejected
-            .iter()
-            .map(|rejected| rejected.reason.as_str())
-            .collect();
+        assert_eq!(row["bookmark_timestamps"], json!([null, "2026-01-01T00:00:00.000000Z", null]));
+        let reasons: Vec<&str> = change.rejected.iter().map(|rejected| rejected.reason.as_str()).collect();
         assert_eq!(reasons, ["time: not a time", "bookmark_timestamps: not a time"]);
     }
 }
 
 #[test]
 fn a_record_that_is_no_object_is_rejected_and_the_rest_goes_on() {
-    let entries = [
-        entry(&CUSTOM, "a", "{\"cut\":"),
-        entry(&CUSTOM, "b", "[1]"),
-        entry(&CUSTOM, "c", "{\"x\":1}"),
-    ];
+    let entries =
+        [entry(&CUSTOM, "a", "{\"cut\":"), entry(&CUSTOM, "b", "[1]"), entry(&CUSTOM, "c", "{\"x\":1}")];
     let change = normalise(&mut fresh(), &entries);
     assert_eq!(rows_of(&change, "people").len(), 1);
     assert_eq!(change.rejected.len(), 2);
@@ -73,24 +63,16 @@ fn a_record_that_is_no_object_is_rejected_and_the_rest_goes_on() {
 
 #[test]
 fn missing_null_and_empty_say_nothing_in_fields_that_nobody_declared() {
-    let change = change_of(
-        &CUSTOM,
-        &json!({"a": null, "b": [], "c": {}, "d": [[], {}], "e": {"f": []}, "g": ""}),
-    );
+    let change =
+        change_of(&CUSTOM, &json!({"a": null, "b": [], "c": {}, "d": [[], {}], "e": {"f": []}, "g": ""}));
     let schema = &table(&change, "people").schema;
     let names: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(&names[..2], ["id", "g"]);
     assert_eq!(names.len(), 2 + 5);
-    let call = rows_of(
-        &change_of(&StreamName::CALLS, &json!({"contact_names": [], "crm_info": {}})),
-        "calls",
-    )
-    .remove(0);
-    assert_eq!(
-        call["contact_names"],
-        json!([]),
-        "a declared list keeps the difference"
-    );
+    let call =
+        rows_of(&change_of(&StreamName::CALLS, &json!({"contact_names": [], "crm_info": {}})), "calls")
+            .remove(0);
+    assert_eq!(call["contact_names"], json!([]), "a declared list keeps the difference");
     assert!(call["crm_info"].is_object());
     assert_eq!(call["users"], Value::Null);
 }
@@ -98,17 +80,11 @@ fn missing_null_and_empty_say_nothing_in_fields_that_nobody_declared() {
 #[test]
 fn a_long_text_and_a_list_where_text_was_are_kept() {
     let long = "é".repeat(2_500_000);
-    let change = change_of(
-        &StreamName::CALLS,
-        &json!({"title": long, "deal_name": ["a", {"b": 1}]}),
-    );
+    let change = change_of(&StreamName::CALLS, &json!({"title": long, "deal_name": ["a", {"b": 1}]}));
     let row = rows_of(&change, "calls").remove(0);
     assert_eq!(row["title"].as_str().unwrap().len(), 5_000_000);
     assert_eq!(row["deal_name"], r#"["a",{"b":1}]"#);
-    assert_eq!(
-        table(&change, "calls").schema.column("deal_name").unwrap().kind,
-        ColumnType::Json
-    );
+    assert_eq!(table(&change, "calls").schema.column("deal_name").unwrap().kind, ColumnType::Json);
 }
 
 #[test]
@@ -120,26 +96,15 @@ fn declared_columns_widen_and_keep_strings_verbatim() {
     let change = change_of(&StreamName::CALLS, &call);
     let row = rows_of(&change, "calls").remove(0);
     assert_eq!(row["title"], "2024-11-20T13:00:00Z");
-    assert_eq!(
-        (&row["deal_value"], &row["status"]),
-        (&json!("10.5"), &json!("true"))
-    );
-    assert_eq!(
-        (&row["call_duration"], &row["metrics"]["call_duration"]),
-        (&json!("long"), &json!("long"))
-    );
-    assert_eq!(
-        (&row["num_questions_asked"], &row["talk_listen_ratio"]),
-        (&json!(2.5), &json!(1.0))
-    );
+    assert_eq!((&row["deal_value"], &row["status"]), (&json!("10.5"), &json!("true")));
+    assert_eq!((&row["call_duration"], &row["metrics"]["call_duration"]), (&json!("long"), &json!("long")));
+    assert_eq!((&row["num_questions_asked"], &row["talk_listen_ratio"]), (&json!(2.5), &json!(1.0)));
 }
 
 #[test]
 fn names_that_collide_or_are_ours_get_a_suffix_of_their_own() {
-    let change = change_of(
-        &CUSTOM,
-        &json!({"fooBar": 1, "foo_bar": "x", "_run_id": 2, "callMonth": 3, "ID": 4}),
-    );
+    let change =
+        change_of(&CUSTOM, &json!({"fooBar": 1, "foo_bar": "x", "_run_id": 2, "callMonth": 3, "ID": 4}));
     let row = rows_of(&change, "people").remove(0);
     assert_eq!(row["id"], "k");
     assert_eq!(row["_run_id"], "20261120T110000-test");
@@ -156,10 +121,7 @@ fn a_destination_keeps_its_wider_types_and_its_columns() {
     let mut second = Normaliser::new(&schemas_of(&first), loaded_at());
     let change = normalise(&mut second, &[entry(&CUSTOM, "k", r#"{"a":5.0,"c":true}"#)]);
     let row = rows_of(&change, "people").remove(0);
-    assert_eq!(
-        (&row["a"], &row["b"], &row["c"]),
-        (&json!("5"), &Value::Null, &json!(true))
-    );
+    assert_eq!((&row["a"], &row["b"], &row["c"]), (&json!("5"), &Value::Null, &json!(true)));
     let again = Normaliser::new(&schemas_of(&change), loaded_at());
     assert_eq!(again.schemas()[&CUSTOM.table()], table(&change, "people").schema);
 }
@@ -171,18 +133,9 @@ fn new_fields_of_child_objects_become_their_columns() {
     let change = change_of(&StreamName::CALL_DETAILS, &call);
     let rows = rows_of(&change, "transcript_turns");
     assert_eq!(rows.len(), 1);
-    assert_eq!(
-        (&rows[0]["mood"], &rows[0]["start_seconds"]),
-        (&json!("calm"), &json!(93.0))
-    );
-    assert_eq!(
-        (&rows[0]["person_id"], &rows[0]["speaker_name"]),
-        (&json!(7), &Value::Null)
-    );
-    assert_eq!(
-        rows_of(&change, "call_details")[0]["transcript_text"],
-        "Speaker 7: a"
-    );
+    assert_eq!((&rows[0]["mood"], &rows[0]["start_seconds"]), (&json!("calm"), &json!(93.0)));
+    assert_eq!((&rows[0]["person_id"], &rows[0]["speaker_name"]), (&json!(7), &Value::Null));
+    assert_eq!(rows_of(&change, "call_details")[0]["transcript_text"], "Speaker 7: a");
     assert_eq!(change.rejected[0].reason, "transcript: an item is not an object");
 }
 
@@ -206,10 +159,7 @@ fn unknown_privacy_counts_as_private() {
     entries[0].private = Some(false);
     entries[1].private = Some(true);
     let rows = rows_of(&normalise(&mut fresh(), &entries), "calls");
-    let private: Vec<bool> = rows
-        .iter()
-        .map(|row| row["is_private"].as_bool().unwrap())
-        .collect();
+    let private: Vec<bool> = rows.iter().map(|row| row["is_private"].as_bool().unwrap()).collect();
     assert_eq!(private, [false, true, true]);
 }
 
@@ -217,10 +167,7 @@ fn unknown_privacy_counts_as_private() {
 fn an_object_with_data_for_names_is_kept_as_json() {
     let names: BTreeMap<String, u32> = (0..300).map(|n| (format!("id{n:03}"), n)).collect();
     let change = change_of(&CUSTOM, &json!({"by_id": names}));
-    assert_eq!(
-        table(&change, "people").schema.column("by_id").unwrap().kind,
-        ColumnType::Json
-    );
+    assert_eq!(table(&change, "people").schema.column("by_id").unwrap().kind, ColumnType::Json);
     let deep = "[".repeat(60) + "1" + &"]".repeat(60);
     let row = one(&format!("{{\"deep\":{deep}}}"));
     assert!(row["deep"].to_string().contains('1'));

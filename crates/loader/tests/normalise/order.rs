@@ -81,18 +81,11 @@ fn any_kind() -> impl Strategy<Value = ColumnType> {
 /// The rows of the stream's table by key, brought to the last schema, less where they stood in the journal.
 fn load(stream: &StreamName, entries: &[Entry], chunk: usize) -> (String, BTreeMap<String, Value>) {
     let mut normaliser = fresh();
-    let changes: Vec<_> = entries
-        .chunks(chunk)
-        .map(|chunk| normalise(&mut normaliser, chunk))
-        .collect();
+    let changes: Vec<_> = entries.chunks(chunk).map(|chunk| normalise(&mut normaliser, chunk)).collect();
     let schema = normaliser.schemas()[&stream.table()].clone();
     let mut all = BTreeMap::new();
     for change in &changes {
-        let table = change
-            .tables
-            .iter()
-            .find(|table| table.schema.table == stream.table())
-            .unwrap();
+        let table = change.tables.iter().find(|table| table.schema.table == stream.table()).unwrap();
         for mut row in rows(&conform(&table.rows, &schema).unwrap()) {
             row.as_object_mut().unwrap().remove("_position");
             all.insert(row["id"].as_str().unwrap().to_owned(), row);
@@ -154,13 +147,8 @@ proptest! {
 fn a_column_never_becomes_narrower() {
     let text = change_of(&CUSTOM, &serde_json::json!({"f": "x"}));
     let number = change_of(&CUSTOM, &serde_json::json!({"f": 1}));
-    let error = conform(&text.tables[0].rows, &number.tables[0].schema)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("table: people") && error.contains("column: f"),
-        "{error}"
-    );
+    let error = conform(&text.tables[0].rows, &number.tables[0].schema).unwrap_err().to_string();
+    assert!(error.contains("table: people") && error.contains("column: f"), "{error}");
 }
 
 #[test]
@@ -170,13 +158,7 @@ fn schema_changes_are_told_in_words() {
     let words = describe_changes(Some(&old.tables[0].schema), &new.tables[0].schema);
     assert_eq!(
         words,
-        [
-            "people: new column added (list(text))",
-            "people: column f widened from integer to double"
-        ]
+        ["people: new column added (list(text))", "people: column f widened from integer to double"]
     );
-    assert_eq!(
-        describe_changes(None, &new.tables[0].schema),
-        ["people: new table"]
-    );
+    assert_eq!(describe_changes(None, &new.tables[0].schema), ["people: new table"]);
 }

@@ -40,11 +40,7 @@ pub(crate) fn normalise(normaliser: &mut Normaliser, entries: &[Entry]) -> Chang
     let items: Vec<Item<'_>> = entries
         .iter()
         .zip(2..)
-        .map(|(entry, line)| Item {
-            entry,
-            position: Position::new(1, line),
-            run_id: &run_id,
-        })
+        .map(|(entry, line)| Item { entry, position: Position::new(1, line), run_id: &run_id })
         .collect();
     normaliser.normalise(&items)
 }
@@ -59,11 +55,7 @@ pub(crate) fn change_of(stream: &StreamName, data: &Value) -> ChangeSet {
 }
 
 pub(crate) fn table<'a>(change: &'a ChangeSet, name: &str) -> &'a TableChange {
-    change
-        .tables
-        .iter()
-        .find(|table| table.schema.table.as_str() == name)
-        .unwrap()
+    change.tables.iter().find(|table| table.schema.table.as_str() == name).unwrap()
 }
 
 pub(crate) fn rows_of(change: &ChangeSet, name: &str) -> Vec<Value> {
@@ -72,19 +64,10 @@ pub(crate) fn rows_of(change: &ChangeSet, name: &str) -> Vec<Value> {
 
 /// Null cells are there as null.
 pub(crate) fn rows(batch: &RecordBatch) -> Vec<Value> {
-    let names: Vec<String> = batch
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| field.name().clone())
-        .collect();
+    let names: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
     let row = |row| {
         let cells = names.iter().zip(batch.columns());
-        Value::Object(
-            cells
-                .map(|(name, array)| (name.clone(), cell(array, row)))
-                .collect(),
-        )
+        Value::Object(cells.map(|(name, array)| (name.clone(), cell(array, row))).collect())
     };
     (0..batch.num_rows()).map(row).collect()
 }
@@ -123,9 +106,5 @@ fn cell(array: &ArrayRef, row: usize) -> Value {
 pub(crate) fn schemas_of(
     change: &ChangeSet,
 ) -> BTreeMap<clarion_core::TableName, Arc<clarion_core::TableSchema>> {
-    change
-        .tables
-        .iter()
-        .map(|table| (table.schema.table.clone(), Arc::clone(&table.schema)))
-        .collect()
+    change.tables.iter().map(|table| (table.schema.table.clone(), Arc::clone(&table.schema))).collect()
 }

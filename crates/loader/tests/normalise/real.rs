@@ -10,12 +10,7 @@ use serde_json::{Value, json};
 use super::readback::{entry, fresh, normalise, rows_of};
 
 /// Fields that only `GET /call-details` has.
-const DETAILS_ONLY: [&str; 4] = [
-    "transcript",
-    "summary",
-    "competitor_sentiments",
-    "deal_stage_live",
-];
+const DETAILS_ONLY: [&str; 4] = ["transcript", "summary", "competitor_sentiments", "deal_stage_live"];
 
 #[test]
 fn every_field_of_the_real_calls_is_in_the_tables() {
@@ -43,49 +38,23 @@ fn every_field_of_the_real_details_is_in_the_tables() {
     for (row, call) in rows.iter().zip(&calls) {
         assert_columns(row, call);
         // Not assert_eq: nobody wants to read two whole transcripts.
-        assert!(
-            row["transcript_text"] == transcript_text(call),
-            "transcript of {}",
-            call["id"]
-        );
+        assert!(row["transcript_text"] == transcript_text(call), "transcript of {}", call["id"]);
     }
     assert_turns(&rows_of(&change, "transcript_turns"), &calls);
     let topics = rows_of(&change, "topics_discussed");
-    assert_list(
-        &topics,
-        &calls,
-        "/summary/topics_discussed",
-        &[("name", "name"), ("summary", "summary")],
-    );
-    assert_list(
-        &topics,
-        &calls,
-        "/summary/topics_discussed",
-        &[("start_timestamp", "start_timestamp")],
-    );
+    assert_list(&topics, &calls, "/summary/topics_discussed", &[("name", "name"), ("summary", "summary")]);
+    assert_list(&topics, &calls, "/summary/topics_discussed", &[("start_timestamp", "start_timestamp")]);
     let actions = [
         ("action_item", "action_item"),
         ("speaker_name", "speaker_name"),
         ("end_timestamp", "end_timestamp"),
     ];
-    assert_list(
-        &rows_of(&change, "action_items"),
-        &calls,
-        "/summary/key_action_items",
-        &actions,
-    );
+    assert_list(&rows_of(&change, "action_items"), &calls, "/summary/key_action_items", &actions);
     let sentiments = rows_of(&change, "competitor_sentiments");
-    let columns = [
-        ("competitor_name", "competitor_name"),
-        ("sentiment", "sentiment"),
-        ("reasoning", "reasoning"),
-    ];
+    let columns =
+        [("competitor_name", "competitor_name"), ("sentiment", "sentiment"), ("reasoning", "reasoning")];
     assert_list(&sentiments, &calls, "/competitor_sentiments", &columns);
-    assert!(
-        sentiments
-            .iter()
-            .all(|row| row["person_id"].is_i64() && row["speaker_name"].is_string())
-    );
+    assert!(sentiments.iter().all(|row| row["person_id"].is_i64() && row["speaker_name"].is_string()));
     assert!(topics.iter().all(|row| row["start_seconds"].is_f64()));
 }
 
@@ -123,29 +92,13 @@ fn assert_columns(row: &Value, record: &Value) {
             other => other,
         };
         let is_time = field.ends_with("time") || field == "deal_close_date" || field == "bookmark_timestamps";
-        let expected = if is_time {
-            times(value)
-        } else {
-            without_nulls(value)
-        };
-        assert_eq!(
-            without_nulls(&row[column]),
-            expected,
-            "{} of {}",
-            field,
-            record["id"]
-        );
+        let expected = if is_time { times(value) } else { without_nulls(value) };
+        assert_eq!(without_nulls(&row[column]), expected, "{} of {}", field, record["id"]);
     }
-    for (column, path) in [
-        ("crm_deal_id", "/crm_info/deal_id"),
-        ("call_duration", "/metrics/call_duration"),
-    ] {
+    for (column, path) in [("crm_deal_id", "/crm_info/deal_id"), ("call_duration", "/metrics/call_duration")]
+    {
         if row.get(column).is_some() {
-            assert_eq!(
-                row[column],
-                *record.pointer(path).unwrap_or(&Value::Null),
-                "{column}"
-            );
+            assert_eq!(row[column], *record.pointer(path).unwrap_or(&Value::Null), "{column}");
         }
     }
 }
@@ -160,15 +113,9 @@ fn assert_participants(rows: &[Value], calls: &[&Value]) {
         for (path, role, internal) in [(invited[0], "user", true), (invited[1], "external", false)] {
             for person in list(call, path) {
                 let row = rows.next().unwrap();
-                let email = person
-                    .get("userEmail")
-                    .or(person.get("email"))
-                    .unwrap_or(&Value::Null);
+                let email = person.get("userEmail").or(person.get("email")).unwrap_or(&Value::Null);
                 assert_eq!((&row["call_id"], &row["idx"]), (&call["id"], &json!(index)));
-                assert_eq!(
-                    (&row["role"], &row["is_internal"]),
-                    (&json!(role), &json!(internal))
-                );
+                assert_eq!((&row["role"], &row["is_internal"]), (&json!(role), &json!(internal)));
                 assert_eq!((&row["email"], &row["person_id"]), (email, &person["personId"]));
                 assert_eq!(row["joined"], json!(has_joined(person)));
                 assert_eq!(row["user_id"], person["userId"]);
@@ -177,11 +124,10 @@ fn assert_participants(rows: &[Value], calls: &[&Value]) {
             }
         }
         let everybody: Vec<&Value> = invited.into_iter().flat_map(|path| list(call, path)).collect();
-        for person in joined.iter().filter(|person| {
-            !everybody
-                .iter()
-                .any(|other| other["personId"] == person["personId"])
-        }) {
+        for person in joined
+            .iter()
+            .filter(|person| !everybody.iter().any(|other| other["personId"] == person["personId"]))
+        {
             let row = rows.next().unwrap();
             assert_eq!(
                 (&row["role"], &row["is_internal"], &row["name"]),
@@ -194,11 +140,7 @@ fn assert_participants(rows: &[Value], calls: &[&Value]) {
 
 fn assert_topics(change: &ChangeSet, calls: &[&Value]) {
     let mentions = rows_of(change, "topic_mentions");
-    let columns = [
-        ("name", "name"),
-        ("occurences", "occurences"),
-        ("ai_detected", "ai_detected"),
-    ];
+    let columns = [("name", "name"), ("occurences", "occurences"), ("ai_detected", "ai_detected")];
     assert_list(&mentions, calls, "/metrics/categories", &columns);
     let mut phrases = rows_of(change, "topic_phrases").into_iter();
     for call in calls {
@@ -206,14 +148,8 @@ fn assert_topics(change: &ChangeSet, calls: &[&Value]) {
             for (index, phrase) in list(category, "/phrases_matched").iter().enumerate() {
                 let row = phrases.next().unwrap();
                 assert_eq!((&row["topic_idx"], &row["idx"]), (&json!(topic), &json!(index)));
-                assert_eq!(
-                    (&row["text"], &row["speaker_name"]),
-                    (&phrase["text"], &phrase["name"])
-                );
-                assert_eq!(
-                    (&row["seconds"], &row["user_id"]),
-                    (&phrase["time"], &phrase["user_id"])
-                );
+                assert_eq!((&row["text"], &row["speaker_name"]), (&phrase["text"], &phrase["name"]));
+                assert_eq!((&row["seconds"], &row["user_id"]), (&phrase["time"], &phrase["user_id"]));
             }
         }
     }
@@ -221,12 +157,8 @@ fn assert_topics(change: &ChangeSet, calls: &[&Value]) {
 }
 
 fn assert_turns(rows: &[Value], calls: &[&Value]) {
-    let columns = [
-        ("text", "text"),
-        ("start_seconds", "start"),
-        ("end_seconds", "end"),
-        ("person_id", "personId"),
-    ];
+    let columns =
+        [("text", "text"), ("start_seconds", "start"), ("end_seconds", "end"), ("person_id", "personId")];
     assert_list(rows, calls, "/transcript", &columns);
     let mut rows = rows.iter();
     for call in calls {
@@ -234,10 +166,7 @@ fn assert_turns(rows: &[Value], calls: &[&Value]) {
             let row = rows.next().unwrap();
             let (name, internal) = speaker(call, &turn["personId"]);
             assert_eq!((&row["speaker_name"], &row["is_internal"]), (&name, &internal));
-            assert_eq!(
-                without_nulls(&row["annotations"]),
-                without_nulls(&turn["annotations"])
-            );
+            assert_eq!(without_nulls(&row["annotations"]), without_nulls(&turn["annotations"]));
         }
     }
 }
@@ -265,11 +194,7 @@ fn transcript_text(call: &Value) -> Value {
         format!("{name}: {}", turn["text"].as_str().unwrap())
     };
     let lines: Vec<String> = list(call, "/transcript").iter().map(line).collect();
-    if lines.is_empty() {
-        Value::Null
-    } else {
-        json!(lines.join("\n"))
-    }
+    if lines.is_empty() { Value::Null } else { json!(lines.join("\n")) }
 }
 
 fn speaker(call: &Value, id: &Value) -> (Value, Value) {
@@ -278,48 +203,29 @@ fn speaker(call: &Value, id: &Value) -> (Value, Value) {
     if find("/users").is_some() {
         return (joined, json!(true));
     }
-    find("/externalParticipants").map_or((joined, Value::Null), |person| {
-        (person["name"].clone(), json!(false))
-    })
+    find("/externalParticipants")
+        .map_or((joined, Value::Null), |person| (person["name"].clone(), json!(false)))
 }
 
 fn email<'a>(call: &'a Value, id: &Value) -> Option<&'a str> {
-    let people = ["/users", "/externalParticipants"]
-        .into_iter()
-        .flat_map(|path| list(call, path));
+    let people = ["/users", "/externalParticipants"].into_iter().flat_map(|path| list(call, path));
     let person = people.into_iter().find(|person| person["personId"] == *id)?;
     person.get("userEmail").or(person.get("email"))?.as_str()
 }
 
 fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
-    value
-        .pointer(path)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    value.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn listed(call: &Value) -> Value {
-    let fields = call
-        .as_object()
-        .unwrap()
-        .iter()
-        .filter(|(name, _)| !DETAILS_ONLY.contains(&name.as_str()));
-    Value::Object(
-        fields
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
-    )
+    let fields = call.as_object().unwrap().iter().filter(|(name, _)| !DETAILS_ONLY.contains(&name.as_str()));
+    Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 /// As tables sort them.
 fn sorted(calls: &[Value]) -> Vec<&Value> {
     let mut calls: Vec<&Value> = calls.iter().collect();
-    calls.sort_by_key(|call| {
-        (
-            call["time"].as_str().and_then(parse_timestamp),
-            call["id"].as_str(),
-        )
-    });
+    calls.sort_by_key(|call| (call["time"].as_str().and_then(parse_timestamp), call["id"].as_str()));
     calls
 }
 
@@ -335,11 +241,7 @@ fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
             let present = fields.iter().filter(|(_, value)| !value.is_null());
-            Value::Object(
-                present
-                    .map(|(name, value)| (name.clone(), without_nulls(value)))
-                    .collect(),
-            )
+            Value::Object(present.map(|(name, value)| (name.clone(), without_nulls(value))).collect())
         }
         Value::Array(items) => items.iter().map(without_nulls).collect(),
         other => other.clone(),
@@ -350,12 +252,7 @@ fn real_calls() -> Option<Vec<Value>> {
     let file = std::fs::File::open(data()?.join("calls.jsonl.gz")).unwrap();
     let mut lines = String::new();
     GzDecoder::new(file).read_to_string(&mut lines).unwrap();
-    Some(
-        lines
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect(),
-    )
+    Some(lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 fn data() -> Option<PathBuf> {

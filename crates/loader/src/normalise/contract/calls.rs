@@ -21,12 +21,7 @@ pub(super) const CALL_DETAILS: Contract = Contract {
     time: Some("time"),
     fields: &[CALL, DETAILS, FLATTENED, TRANSCRIPT_TEXT],
     elsewhere: &["transcript"],
-    children: &[
-        TRANSCRIPT_TURNS,
-        TOPICS_DISCUSSED,
-        ACTION_ITEMS,
-        COMPETITOR_SENTIMENTS,
-    ],
+    children: &[TRANSCRIPT_TURNS, TOPICS_DISCUSSED, ACTION_ITEMS, COMPETITOR_SENTIMENTS],
 };
 
 const CALL: &[Field] = &[
@@ -54,11 +49,7 @@ const CALL: &[Field] = &[
     text("account_name"),
     field("contact_names", TEXTS, "contact_names"),
     field("crm_info", CRM_INFO, "crm_info"),
-    field(
-        "bookmark_timestamps",
-        Kind::List(&Kind::Timestamp),
-        "bookmark_timestamps",
-    ),
+    field("bookmark_timestamps", Kind::List(&Kind::Timestamp), "bookmark_timestamps"),
     field("metrics", METRICS, "metrics"),
     text("call_review_page_url"),
 ];
@@ -66,11 +57,7 @@ const CALL: &[Field] = &[
 const DETAILS: &[Field] = &[
     text("deal_stage_live"),
     field("summary", SUMMARY, "summary"),
-    field(
-        "competitor_sentiments",
-        Kind::List(&SENTIMENT),
-        "competitor_sentiments",
-    ),
+    field("competitor_sentiments", Kind::List(&SENTIMENT), "competitor_sentiments"),
 ];
 
 const FLATTENED: &[Field] = &[
@@ -80,43 +67,13 @@ const FLATTENED: &[Field] = &[
     inner("crm_account_id", Kind::Text, "crm_info", "account_id"),
     inner("crm_contact_ids", TEXTS, "crm_info", "contact_ids"),
     inner("talk_listen_ratio", Kind::Double, "metrics", "talk_listen_ratio"),
-    inner(
-        "num_questions_asked",
-        Kind::Integer,
-        "metrics",
-        "num_questions_asked",
-    ),
-    inner(
-        "num_questions_asked_by_reps",
-        Kind::Integer,
-        "metrics",
-        "num_questions_asked_by_reps",
-    ),
+    inner("num_questions_asked", Kind::Integer, "metrics", "num_questions_asked"),
+    inner("num_questions_asked_by_reps", Kind::Integer, "metrics", "num_questions_asked_by_reps"),
     inner("call_duration", Kind::Integer, "metrics", "call_duration"),
-    inner(
-        "total_speak_duration",
-        Kind::Double,
-        "metrics",
-        "total_speak_duration",
-    ),
-    inner(
-        "longest_monologue_duration",
-        Kind::Double,
-        "metrics",
-        "longest_monologue_duration",
-    ),
-    inner(
-        "longest_monologue_start_time",
-        Kind::Double,
-        "metrics",
-        "longest_monologue_start_time",
-    ),
-    inner(
-        "engaging_questions",
-        Kind::Integer,
-        "metrics",
-        "engaging_questions",
-    ),
+    inner("total_speak_duration", Kind::Double, "metrics", "total_speak_duration"),
+    inner("longest_monologue_duration", Kind::Double, "metrics", "longest_monologue_duration"),
+    inner("longest_monologue_start_time", Kind::Double, "metrics", "longest_monologue_start_time"),
+    inner("engaging_questions", Kind::Integer, "metrics", "engaging_questions"),
 ];
 
 const TRANSCRIPT_TEXT: &[Field] = &[computed("transcript_text", Kind::Text, Computed::TranscriptText)];

@@ -103,10 +103,8 @@ impl Kind {
             Self::Text => ColumnType::Text,
             Self::List(item) => ColumnType::List(Box::new(item.column_type())),
             Self::Struct(fields) => {
-                let mut fields: Vec<(String, ColumnType)> = fields
-                    .iter()
-                    .map(|(name, kind)| ((*name).to_owned(), kind.column_type()))
-                    .collect();
+                let mut fields: Vec<(String, ColumnType)> =
+                    fields.iter().map(|(name, kind)| ((*name).to_owned(), kind.column_type())).collect();
                 fields.sort_by(|(a, _), (b, _)| a.cmp(b));
                 ColumnType::Struct(fields)
             }
@@ -115,11 +113,7 @@ impl Kind {
 }
 
 const fn field(column: &'static str, kind: Kind, source: &'static str) -> Field {
-    Field {
-        column,
-        kind,
-        from: From::Field(source),
-    }
+    Field { column, kind, from: From::Field(source) }
 }
 
 /// A text column named like its field.
@@ -132,25 +126,13 @@ const fn time(column: &'static str) -> Field {
 }
 
 const fn seconds(column: &'static str, source: &'static str) -> Field {
-    Field {
-        column,
-        kind: Kind::Double,
-        from: From::Seconds(source),
-    }
+    Field { column, kind: Kind::Double, from: From::Seconds(source) }
 }
 
 const fn inner(column: &'static str, kind: Kind, object: &'static str, source: &'static str) -> Field {
-    Field {
-        column,
-        kind,
-        from: From::Inner(object, source),
-    }
+    Field { column, kind, from: From::Inner(object, source) }
 }
 
 const fn computed(column: &'static str, kind: Kind, value: Computed) -> Field {
-    Field {
-        column,
-        kind,
-        from: From::Computed(value),
-    }
+    Field { column, kind, from: From::Computed(value) }
 }

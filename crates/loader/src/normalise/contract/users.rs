@@ -4,13 +4,8 @@ use clarion_core::StreamName;
 
 use super::{Contract, Field, Kind, field, text};
 
-pub(super) const USERS: Contract = Contract {
-    stream: StreamName::USERS,
-    time: None,
-    fields: &[FIELDS],
-    elsewhere: &[],
-    children: &[],
-};
+pub(super) const USERS: Contract =
+    Contract { stream: StreamName::USERS, time: None, fields: &[FIELDS], elsewhere: &[], children: &[] };
 
 const FIELDS: &[Field] = &[
     text("email"),
