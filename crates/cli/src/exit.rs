@@ -17,7 +17,7 @@ pub(crate) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     let ours = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
     if json {
         let hint = ours.and_then(Error::way_out);
-        println!("{}", serde_json::json!({ "error": format!("{error:#}"), "hint": hint }));
+        out!("{}", serde_json::json!({ "error": format!("{error:#}"), "hint": hint }));
     }
     print(&format!("{error:#}"), ours.and_then(Error::way_out));
     ExitCode::from(ours.map_or(1, |error| code_of(error.kind())))

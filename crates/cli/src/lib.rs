@@ -2,6 +2,14 @@
 //!
 //! Invariant: this is the only crate that prints, and the only one that knows every other.
 
+/// Prints a line of the answer. A reader that went away, as `| head` does, is no failure of the command.
+macro_rules! out {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($line)*);
+    }};
+}
+
 mod args;
 mod commands;
 mod exit;

@@ -1,5 +1,7 @@
 //! The stream `calls`: all of history once, then what changed, and recent calls again by their time.
 
+use std::collections::HashSet;
+
 use clarion_core::{
     Kind, ListRequest, Purpose, Reason, Result, Slice, StreamName, Timestamp, Visibility, Window,
 };
@@ -171,7 +173,8 @@ impl CallsPass<'_> {
     ) -> Result<clarion_core::Listed> {
         let publicity = publicity.unwrap_or_else(|| self.publicity_on_demand(&request));
         let source = self.engine.source.clone();
-        let mut sink = CallSink { recorder: self.recorder, tally: self.tally, publicity, first };
+        let mut sink =
+            CallSink { recorder: self.recorder, tally: self.tally, publicity, seen: HashSet::new(), first };
         source.list(request, &mut sink).await
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct CallSink<'r> {
     pub(crate) recorder: &'r mut Recorder,
     pub(crate) tally: &'r mut Tally,
     pub(crate) publicity: Publicity,
+    /// Ids of this pass: pages overlap, and a pass may be repeated to prove itself.
+    pub(crate) seen: HashSet<RecordKey>,
     /// Why details of calls that are ready for the first time are fetched.
     pub(crate) first: Reason,
 }
@@ -57,7 +59,9 @@ impl CallSink<'_> {
         let private = self.is_private(&record.key).or_else(|| previous.and_then(|known| known.private));
         let hash = clarion_core::content_hash(&record.data);
         let version = judge::version(previous, hash, private);
-        self.tally.count(&StreamName::CALLS, version);
+        if self.seen.insert(record.key.clone()) || version != Version::Same {
+            self.tally.count(&StreamName::CALLS, version);
+        }
         if version == Version::Same {
             return Ok(());
         }

@@ -112,6 +112,13 @@ fn adopt_entry(
     }
     if entry.stream == StreamName::CALL_DETAILS {
         recorder.done(&entry.stream, &entry.key);
+        // How often it was looked at before is not in the journal: the pauses begin anew.
+        if entry.op == Op::Upsert
+            && !judge::is_complete(&record)
+            && let Some(again) = judge::next_look(&record, 0, entry.observed_at)
+        {
+            recorder.queue(again);
+        }
     }
     latest.insert(id, known.clone());
     recorder.note_line(known);

@@ -105,8 +105,8 @@ fn done(what: &str, result: clarion_core::Result<String>) -> Checked {
 
 fn print(check: &Checked) {
     let mark = if check.ok { paint::green("ok  ") } else { paint::red("FAIL") };
-    println!("{mark}  {:<22} {}", check.what, check.detail);
+    out!("{mark}  {:<22} {}", check.what, check.detail);
     if let Some(hint) = &check.hint {
-        println!("      {:<22} {} {hint}", "", paint::bold("try:"));
+        out!("      {:<22} {} {hint}", "", paint::bold("try:"));
     }
 }

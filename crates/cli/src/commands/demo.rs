@@ -74,18 +74,18 @@ fn settings(folder: &Path, url: String) -> Effective {
 
 fn next_steps(folder: &Path, syncs: u32) {
     let lake = folder.join("data/lake");
-    println!();
+    out!();
     if syncs == 0 {
-        println!("Run `clarion demo` again: it syncs only what changed.");
+        out!("Run `clarion demo` again: it syncs only what changed.");
     } else {
-        println!("Only what changed since the last run was fetched and written.");
+        out!("Only what changed since the last run was fetched and written.");
     }
-    println!("Look at it with any Parquet reader, for instance:");
-    println!(
+    out!("Look at it with any Parquet reader, for instance:");
+    out!(
         "  duckdb -c \"SELECT speaker_name, count(*) AS turns FROM read_parquet('{}/transcript_turns/**/*.parquet') GROUP BY 1 ORDER BY 2 DESC LIMIT 10\"",
         lake.display()
     );
-    println!("Then for real: `clarion init`, `clarion check`, `clarion sync`.");
+    out!("Then for real: `clarion init`, `clarion check`, `clarion sync`.");
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]

@@ -36,7 +36,7 @@ pub(crate) async fn run(args: &Args, force: bool) -> Result<ExitCode> {
     check(&effective, Credentials::new(key.text.clone(), password.text.clone())).await?;
     eprintln!("the credentials work");
     write(&file, &effective, &[key, password])?;
-    println!("wrote {}; next: `clarion check`, then `clarion sync`", file.display());
+    out!("wrote {}; next: `clarion check`, then `clarion sync`", file.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -81,6 +81,6 @@ async fn session_with(args: &Args, effective: &Effective, online: Option<Credent
 
 /// Prints one JSON document.
 fn print_json(document: &impl serde::Serialize) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(document)?);
+    out!("{}", serde_json::to_string_pretty(document)?);
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(crate) async fn run(args: &SimulatorArgs) -> Result<ExitCode> {
     };
     let (key, password) = (options.api_key.clone(), options.api_password.clone());
     clarion_simulator::run(options, |url| {
-        println!("{url}");
+        out!("{url}");
         eprintln!("serving the vendor's API; X-Api-Key: {key}, X-Api-Password: {password}; Ctrl-C ends it");
         eprintln!("  log, counts, truth and edits: {url}/_control/");
     })

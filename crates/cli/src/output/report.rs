@@ -16,7 +16,7 @@ pub(crate) fn run_report(report: &RunReport, quiet: bool) {
     }
     let seconds = (report.ended_at - report.started_at).num_milliseconds();
     let requests = &report.requests;
-    println!(
+    out!(
         "{} {} in {}.{:01} s, {} requests ({} retried, {} refused for rate){}",
         report.kind,
         outcome(report.outcome),
@@ -38,14 +38,14 @@ pub(crate) fn destinations(reports: &BTreeMap<String, DestinationReport>, quiet:
     if quiet || reports.is_empty() {
         return;
     }
-    println!();
+    out!();
     let mut rows: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for table in reports.values().flat_map(|report| report.rows.keys()) {
         let counts = reports.values().map(|report| grouped(report.rows.get(table).copied().unwrap_or(0)));
         rows.insert(table, counts.collect());
     }
     if rows.is_empty() {
-        println!("{}: nothing new", reports.keys().cloned().collect::<Vec<_>>().join(", "));
+        out!("{}: nothing new", reports.keys().cloned().collect::<Vec<_>>().join(", "));
         return;
     }
     let titles: Vec<String> = reports.keys().map(|name| format!("rows into {name}")).collect();
@@ -53,7 +53,7 @@ pub(crate) fn destinations(reports: &BTreeMap<String, DestinationReport>, quiet:
     let lines = rows.into_iter().map(|(name, counts)| [vec![name.to_owned()], counts].concat());
     table(&headers, lines.collect());
     for (name, report) in reports.iter().filter(|(_, report)| report.error.is_none()) {
-        println!("{name} is at position {}, loaded in {:.1} s", report.position, report.seconds);
+        out!("{name} is at position {}, loaded in {:.1} s", report.position, report.seconds);
     }
 }
 
@@ -61,7 +61,7 @@ fn streams(report: &RunReport) {
     if report.streams.is_empty() {
         return;
     }
-    println!();
+    out!();
     let rows = report.streams.iter().map(|(name, stream)| {
         let counts = [stream.fetched, stream.new, stream.changed, stream.rejected];
         [vec![name.clone()], counts.map(grouped).to_vec()].concat()
@@ -73,12 +73,12 @@ fn list(what: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
     }
-    println!();
+    out!();
     for line in lines.iter().take(SHOWN) {
-        println!("{} {line}", paint::yellow(&format!("{what}:")));
+        out!("{} {line}", paint::yellow(&format!("{what}:")));
     }
     if lines.len() > SHOWN {
-        println!("… and {} more ({what}s), all of them with --json", lines.len() - SHOWN);
+        out!("… and {} more ({what}s), all of them with --json", lines.len() - SHOWN);
     }
 }
 

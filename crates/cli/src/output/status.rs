@@ -9,17 +9,17 @@ use super::table::{grouped, table};
 pub(crate) fn status(status: &Status) {
     let quota = &status.quota;
     let left = quota.left.map_or_else(|| "unlimited".to_owned(), |left| format!("{} left", grouped(left)));
-    println!(
+    out!(
         "{} {} requests used, {left}, resets {}",
         paint::bold("quota"),
         grouped(quota.used),
         time(quota.resets_at)
     );
     for (purpose, requests) in &quota.by_purpose {
-        println!("  {purpose:<12} {}", grouped(*requests));
+        out!("  {purpose:<12} {}", grouped(*requests));
     }
     let journal = &status.journal;
-    println!(
+    out!(
         "{} {} records in {} segments, {} stored of {} raw",
         paint::bold("journal"),
         grouped(journal.records),
@@ -27,13 +27,13 @@ pub(crate) fn status(status: &Status) {
         size(journal.stored_bytes),
         size(journal.raw_bytes)
     );
-    println!();
+    out!();
     streams(&status.streams);
     queue(status);
     destinations(status);
     runs(status);
     if !status.rejected.is_empty() {
-        println!();
+        out!();
         let rows = status.rejected.iter().map(|rejected| {
             vec![rejected.stream.to_string(), rejected.key.to_string(), rejected.reason.clone()]
         });
@@ -59,7 +59,7 @@ fn queue(status: &Status) {
     if status.queue.is_empty() {
         return;
     }
-    println!();
+    out!();
     let rows = status
         .queue
         .iter()
@@ -69,10 +69,10 @@ fn queue(status: &Status) {
 
 fn destinations(status: &Status) {
     for destination in &status.destinations {
-        println!();
+        out!();
         match (&destination.error, &destination.position) {
-            (Some(error), _) => println!("{} {error}", paint::red(&destination.name)),
-            (None, position) => println!(
+            (Some(error), _) => out!("{} {error}", paint::red(&destination.name)),
+            (None, position) => out!(
                 "{} at position {}, {} records behind the journal",
                 paint::bold(&destination.name),
                 position.as_deref().unwrap_or_default(),
@@ -80,7 +80,7 @@ fn destinations(status: &Status) {
             ),
         }
         for (table, rows) in &destination.tables {
-            println!("  {table:<24} {:>12}", grouped(*rows));
+            out!("  {table:<24} {:>12}", grouped(*rows));
         }
     }
 }
@@ -89,7 +89,7 @@ fn runs(status: &Status) {
     if status.runs.is_empty() {
         return;
     }
-    println!();
+    out!();
     let text = |run: &serde_json::Value, name: &str| run[name].as_str().unwrap_or_default().to_owned();
     let rows = status
         .runs

@@ -11,9 +11,9 @@ pub(crate) fn table(headers: &[&str], rows: Vec<Vec<String>>) {
         }
     }
     let header: Vec<String> = headers.iter().map(|&header| header.to_owned()).collect();
-    println!("{}", paint::bold(&line(&header, &widths)));
+    out!("{}", paint::bold(&line(&header, &widths)));
     for row in &rows {
-        println!("{}", line(row, &widths));
+        out!("{}", line(row, &widths));
     }
 }
 
