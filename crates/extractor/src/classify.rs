@@ -35,13 +35,8 @@ pub(crate) fn answer(ask: &Ask, answer: &Answer, now: Timestamp) -> Verdict {
                 .with("parameters", ask.parameters()),
         ),
         401 | 403 => Verdict::Credentials(
-            failed(
-                ask,
-                Kind::Credentials,
-                "the vendor refused the credentials",
-                status,
-            )
-            .hint("check CLARI_API_KEY and CLARI_API_PASSWORD"),
+            failed(ask, Kind::Credentials, "the vendor refused the credentials", status)
+                .hint("check CLARI_API_KEY and CLARI_API_PASSWORD"),
         ),
         404 => Verdict::Missing,
         429 => Verdict::Refused(answer.retry_after.as_deref().and_then(|text| wait(text, now))),
@@ -61,9 +56,7 @@ pub(crate) fn unavailable(ask: &Ask, status: u16) -> Error {
 }
 
 pub(crate) fn broken(ask: &Ask, fault: Fault) -> Error {
-    let error = Error::new(Kind::Remote, fault.what)
-        .retry(Retry::Temporary)
-        .with("request", request(ask));
+    let error = Error::new(Kind::Remote, fault.what).retry(Retry::Temporary).with("request", request(ask));
     match fault.source {
         Some(source) => error.source(source),
         None => error,
@@ -81,9 +74,7 @@ pub(crate) fn not_found(ask: &Ask) -> Error {
 }
 
 pub(crate) fn failed(ask: &Ask, kind: Kind, message: &str, status: u16) -> Error {
-    Error::new(kind, message)
-        .with("request", request(ask))
-        .with("status", status)
+    Error::new(kind, message).with("request", request(ask)).with("status", status)
 }
 
 fn request(ask: &Ask) -> String {
@@ -105,14 +96,9 @@ mod tests {
 
     #[test]
     fn a_wait_is_read_as_seconds_or_as_a_date() {
-        let now = DateTime::parse_from_rfc3339("2026-11-20T12:00:00Z")
-            .expect("valid")
-            .to_utc();
+        let now = DateTime::parse_from_rfc3339("2026-11-20T12:00:00Z").expect("valid").to_utc();
         assert_eq!(wait("7", now), Some(Duration::from_secs(7)));
-        assert_eq!(
-            wait("Fri, 20 Nov 2026 12:00:30 GMT", now),
-            Some(Duration::from_secs(30))
-        );
+        assert_eq!(wait("Fri, 20 Nov 2026 12:00:30 GMT", now), Some(Duration::from_secs(30)));
         assert_eq!(wait("Fri, 20 Nov 2026 11:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(wait("soon", now), None);
     }

@@ -36,10 +36,7 @@ impl HttpTransport {
             .redirect(redirect::Policy::none())
             .build()
             .map_err(|error| Error::new(Kind::Config, "the HTTP client cannot be set up").source(error))?;
-        Ok(Self {
-            client,
-            base: settings.url()?,
-        })
+        Ok(Self { client, base: settings.url()? })
     }
 
     fn url(&self, ask: &Ask) -> Url {
@@ -58,17 +55,10 @@ impl Transport for HttpTransport {
     async fn get(&self, ask: &Ask) -> Result<Answer, Fault> {
         let response = self.client.get(self.url(ask)).send().await.map_err(fault)?;
         let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
+        let retry_after =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = read(response).await?;
-        Ok(Answer {
-            status,
-            retry_after,
-            body,
-        })
+        Ok(Answer { status, retry_after, body })
     }
 }
 
@@ -83,20 +73,14 @@ async fn read(mut response: Response) -> Result<Bytes, Fault> {
         if response.chunk().await.map_err(fault)?.is_none() {
             return Ok(first);
         }
-        return Err(Fault {
-            what: "the answer is longer than it said",
-            source: None,
-        });
+        return Err(Fault { what: "the answer is longer than it said", source: None });
     }
     let capacity = usize::try_from(expected).unwrap_or(0).max(first.len());
     let mut body = BytesMut::with_capacity(capacity);
     body.extend_from_slice(&first);
     while let Some(chunk) = response.chunk().await.map_err(fault)? {
         if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(Fault {
-                what: "the answer is too large",
-                source: None,
-            });
+            return Err(Fault { what: "the answer is too large", source: None });
         }
         body.extend_from_slice(&chunk);
     }
@@ -114,16 +98,11 @@ fn headers(settings: &SourceSettings, credentials: &Credentials) -> Result<Heade
 fn secret(value: &SecretString, which: &'static str) -> Result<HeaderValue> {
     // Mounted secrets often end in a line break.
     let text = value.expose_secret().trim();
-    let mut header = HeaderValue::from_str(text)
-        .ok()
-        .filter(|header| !header.is_empty())
-        .ok_or_else(|| {
-            Error::new(
-                Kind::Config,
-                "a credential is missing or holds characters that no header can",
-            )
-            .with("credential", which)
-            .hint("check CLARI_API_KEY and CLARI_API_PASSWORD")
+    let mut header =
+        HeaderValue::from_str(text).ok().filter(|header| !header.is_empty()).ok_or_else(|| {
+            Error::new(Kind::Config, "a credential is missing or holds characters that no header can")
+                .with("credential", which)
+                .hint("check CLARI_API_KEY and CLARI_API_PASSWORD")
         })?;
     header.set_sensitive(true);
     Ok(header)
@@ -140,8 +119,5 @@ fn fault(error: reqwest::Error) -> Fault {
     } else {
         "the connection broke"
     };
-    Fault {
-        what,
-        source: Some(Box::new(error.without_url())),
-    }
+    Fault { what, source: Some(Box::new(error.without_url())) }
 }

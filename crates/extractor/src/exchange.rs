@@ -72,11 +72,7 @@ impl Exchange {
         errand: Errand<'_>,
         read: impl Fn(&Bytes) -> Result<T, Unreadable>,
     ) -> Result<Reply<T>> {
-        let mut trials = Trials {
-            waits: Waits::new(),
-            refusals: 0,
-            sent: false,
-        };
+        let mut trials = Trials { waits: Waits::new(), refusals: 0, sent: false };
         loop {
             self.gate.pass(&errand.spec.name, errand.purpose).await?;
             self.usage.sent(&errand.spec.name, errand.purpose, trials.sent);
@@ -130,12 +126,8 @@ impl Exchange {
         if trials.refusals < MAX_REFUSALS && wait <= LONGEST_PAUSE {
             return Ok(());
         }
-        let error = classify::failed(
-            ask,
-            Kind::Remote,
-            "the vendor keeps refusing for its rate or quota",
-            429,
-        );
+        let error =
+            classify::failed(ask, Kind::Remote, "the vendor keeps refusing for its rate or quota", 429);
         Err(error
             .retry(Retry::Persistent)
             .with("refusals", trials.refusals)

@@ -53,9 +53,6 @@ mod tests {
         let mut waits = Waits::new();
         let all: Vec<_> = std::iter::from_fn(|| waits.next()).collect();
         assert_eq!(all.len(), 4);
-        assert!(
-            all[0] <= Duration::from_millis(750) && all[3] >= Duration::from_secs(2),
-            "{all:?}"
-        );
+        assert!(all[0] <= Duration::from_millis(750) && all[3] >= Duration::from_secs(2), "{all:?}");
     }
 }

@@ -81,19 +81,13 @@ impl SourceSettings {
         self.url()?;
         self.extra_headers()?;
         if !self.requests_per_second.is_finite() || self.requests_per_second < 0.0 {
-            return Err(wrong(
-                "source.requests_per_second",
-                "0 for unlimited, or a positive number",
-            ));
+            return Err(wrong("source.requests_per_second", "0 for unlimited, or a positive number"));
         }
         if !(1..=MAX_CONCURRENCY).contains(&self.concurrency) {
             return Err(wrong("source.concurrency", "a number from 1 to 256"));
         }
         if self.request_timeout.is_zero() {
-            return Err(wrong(
-                "source.request_timeout",
-                "a duration above zero, for instance \"60s\"",
-            ));
+            return Err(wrong("source.request_timeout", "a duration above zero, for instance \"60s\""));
         }
         self.history_start_at(Timestamp::UNIX_EPOCH).map(|_| ())
     }
@@ -107,9 +101,7 @@ impl SourceSettings {
         if let Some(time) = parse_timestamp(text) {
             return Ok(time);
         }
-        let age = humantime::parse_duration(text)
-            .ok()
-            .and_then(|age| chrono::Duration::from_std(age).ok());
+        let age = humantime::parse_duration(text).ok().and_then(|age| chrono::Duration::from_std(age).ok());
         age.and_then(|age| now.checked_sub_signed(age))
             .ok_or_else(|| wrong("source.history_start", "a date (2024-01-31) or an age (365d)"))
     }
@@ -119,24 +111,14 @@ impl SourceSettings {
         let url =
             Url::parse(&self.base_url).map_err(|error| wrong("source.base_url", expected).source(error))?;
         let usable = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
-        if usable {
-            Ok(url)
-        } else {
-            Err(wrong("source.base_url", expected))
-        }
+        if usable { Ok(url) } else { Err(wrong("source.base_url", expected)) }
     }
 
     pub(crate) fn extra_headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>> {
         let parse = |(name, value): (&String, &String)| {
-            let name = HeaderName::try_from(name)
-                .ok()
-                .filter(|name| !name.as_str().starts_with("x-api-"));
-            name.zip(HeaderValue::try_from(value).ok()).ok_or_else(|| {
-                wrong(
-                    "source.headers",
-                    "header names and values, none of them a credential",
-                )
-            })
+            let name = HeaderName::try_from(name).ok().filter(|name| !name.as_str().starts_with("x-api-"));
+            name.zip(HeaderValue::try_from(value).ok())
+                .ok_or_else(|| wrong("source.headers", "header names and values, none of them a credential"))
         };
         self.headers.iter().map(parse).collect()
     }
@@ -151,10 +133,7 @@ pub struct Credentials {
 
 impl Credentials {
     pub fn new(key: impl Into<String>, password: impl Into<String>) -> Self {
-        Self {
-            key: SecretString::from(key.into()),
-            password: SecretString::from(password.into()),
-        }
+        Self { key: SecretString::from(key.into()), password: SecretString::from(password.into()) }
     }
 }
 
@@ -175,9 +154,71 @@ mod span {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(from)?;
         humantime::parse_duration(&text).map_err(|_| {
-            D::Error::custom(format!(
-                "\"{text}\" is not a duration, for instance \"60s\" or \"2m\""
-            ))
+            D::Error::custom(format!("\"{text}\" is not a duration, for instance \"60s\" or \"2m\""))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<SourceSettings, String> {
+        let settings: SourceSettings = toml::from_str(text).map_err(|error| error.to_string())?;
+        settings.validate().map(|()| settings).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_documented_section_is_the_default() {
+        let text = r#"
+            base_url = "https://rest-api.copilot.clari.com"
+            api_key_file = ""
+            api_password_file = ""
+            requests_per_second = 9
+            weekly_requests = 100000
+            concurrency = 8
+            request_timeout = "60s"
+            rate_limit_wait = "2m"
+            include_private = true
+            history_start = "365d"
+        "#;
+        assert_eq!(read(text), Ok(SourceSettings::default()));
+        assert_eq!(read(""), Ok(SourceSettings::default()));
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_by_its_key() {
+        let wrong = [
+            ("base_url = \"ftp://x\"", "base_url"),
+            ("base_url = \"nonsense\"", "base_url"),
+            ("requests_per_second = -1", "requests_per_second"),
+            ("concurrency = 0", "concurrency"),
+            ("request_timeout = \"soon\"", "request_timeout"),
+            ("request_timeout = \"0s\"", "request_timeout"),
+            ("history_start = \"long ago\"", "history_start"),
+            ("headers = { X-Api-Key = \"a\" }", "headers"),
+            ("bass_url = \"\"", "bass_url"),
+        ];
+        for (text, key) in wrong {
+            let error = read(text).expect_err(text);
+            assert!(error.contains(key), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn history_starts_at_a_date_or_an_age_ago() {
+        let now = parse_timestamp("2026-11-20T12:00:00Z").expect("valid");
+        let starts = |text: &str| {
+            let settings = SourceSettings { history_start: text.to_owned(), ..SourceSettings::default() };
+            settings.history_start_at(now).map(clarion_core::format_timestamp).ok()
+        };
+        assert_eq!(starts("2024-01-31").as_deref(), Some("2024-01-31T00:00:00.000000Z"));
+        assert_eq!(starts("10d").as_deref(), Some("2026-11-10T12:00:00.000000Z"));
+    }
+
+    #[test]
+    fn credentials_show_nothing() {
+        let shown = format!("{:?}", Credentials::new("the-key", "the-password"));
+        assert!(!shown.contains("the-key") && !shown.contains("the-password"), "{shown}");
     }
 }

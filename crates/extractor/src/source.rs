@@ -35,9 +35,7 @@ impl ClariSource {
     ) -> Result<Self> {
         settings.validate()?;
         let transport = Arc::new(HttpTransport::new(&settings, &credentials)?);
-        Ok(Self::with_transport(
-            &settings, transport, ledger, clock, observer,
-        ))
+        Ok(Self::with_transport(&settings, transport, ledger, clock, observer))
     }
 
     /// Over another wire than HTTP: a scripted one, for tests.
@@ -50,18 +48,9 @@ impl ClariSource {
     ) -> Self {
         let gate = Gate::new(settings, ledger, Arc::clone(&clock), Arc::clone(&observer));
         let rate_limit_wait = settings.rate_limit_wait;
-        let exchange = Exchange {
-            gate,
-            transport,
-            clock,
-            usage: Counter::default(),
-            rate_limit_wait,
-        };
+        let exchange = Exchange { gate, transport, clock, usage: Counter::default(), rate_limit_wait };
         let exchange = Arc::new(exchange);
-        Self {
-            calls: Calls::new(Arc::clone(&exchange), observer),
-            exchange,
-        }
+        Self { calls: Calls::new(Arc::clone(&exchange), observer), exchange }
     }
 }
 
@@ -76,27 +65,13 @@ impl Source for ClariSource {
     }
 
     async fn details(&self, id: &RecordKey, purpose: Purpose) -> Result<Fetched> {
-        let ask = Ask {
-            path: CALL_DETAILS.path,
-            params: vec![("id", id.as_str().to_owned())],
-        };
-        let errand = Errand {
-            spec: &CALL_DETAILS,
-            purpose,
-            ask: &ask,
-            divisible: false,
-        };
-        match self
-            .exchange
-            .run(errand, |body| records::single(&CALL_DETAILS, body))
-            .await
-        {
+        let ask = Ask { path: CALL_DETAILS.path, params: vec![("id", id.as_str().to_owned())] };
+        let errand = Errand { spec: &CALL_DETAILS, purpose, ask: &ask, divisible: false };
+        match self.exchange.run(errand, |body| records::single(&CALL_DETAILS, body)).await {
             Ok(Reply::Read(record)) if record.key == *id => Ok(Fetched::Record(record)),
             Ok(Reply::Read(_)) => {
                 let message = "the vendor sent the details of another call than the one asked for";
-                Err(Error::new(Kind::Protocol, message)
-                    .with("stream", "call_details")
-                    .with("id", id))
+                Err(Error::new(Kind::Protocol, message).with("stream", "call_details").with("id", id))
             }
             Ok(Reply::Missing) => Ok(Fetched::Missing),
             Ok(Reply::TooLarge) => Err(classify::unavailable(&ask, 502).with("id", id)),
@@ -108,21 +83,9 @@ impl Source for ClariSource {
         let spec = streams::snapshot(stream).ok_or_else(|| {
             Error::new(Kind::Config, "not a stream that is read whole").with("stream", stream)
         })?;
-        let ask = Ask {
-            path: spec.path,
-            params: Vec::new(),
-        };
-        let errand = Errand {
-            spec,
-            purpose,
-            ask: &ask,
-            divisible: false,
-        };
-        match self
-            .exchange
-            .run(errand, |body| records::page(spec, body))
-            .await?
-        {
+        let ask = Ask { path: spec.path, params: Vec::new() };
+        let errand = Errand { spec, purpose, ask: &ask, divisible: false };
+        match self.exchange.run(errand, |body| records::page(spec, body)).await? {
             Reply::Read(page) => Ok(page.rows),
             Reply::Missing => Err(classify::not_found(&ask)),
             Reply::TooLarge => Err(classify::unavailable(&ask, 502)),
@@ -130,9 +93,7 @@ impl Source for ClariSource {
     }
 
     async fn check(&self) -> Result<()> {
-        self.count(&Window::Everything, Visibility::PublicOnly, Purpose::OnDemand)
-            .await
-            .map(|_| ())
+        self.count(&Window::Everything, Visibility::PublicOnly, Purpose::OnDemand).await.map(|_| ())
     }
 
     fn usage(&self) -> Usage {

@@ -25,13 +25,8 @@ pub(crate) enum Read {
     Snapshot,
 }
 
-pub(crate) static CALLS: StreamSpec = StreamSpec {
-    name: StreamName::CALLS,
-    path: "/calls",
-    records: "calls",
-    key: "id",
-    read: Read::Listing,
-};
+pub(crate) static CALLS: StreamSpec =
+    StreamSpec { name: StreamName::CALLS, path: "/calls", records: "calls", key: "id", read: Read::Listing };
 
 pub(crate) static CALL_DETAILS: StreamSpec = StreamSpec {
     name: StreamName::CALL_DETAILS,
@@ -41,18 +36,12 @@ pub(crate) static CALL_DETAILS: StreamSpec = StreamSpec {
     read: Read::ById,
 };
 
-pub(crate) static USERS: StreamSpec = StreamSpec {
-    name: StreamName::USERS,
-    path: "/users",
-    records: "users",
-    key: "id",
-    read: Read::Snapshot,
-};
+pub(crate) static USERS: StreamSpec =
+    StreamSpec { name: StreamName::USERS, path: "/users", records: "users", key: "id", read: Read::Snapshot };
 
 static ALL: [&StreamSpec; 3] = [&CALLS, &CALL_DETAILS, &USERS];
 
 /// The snapshot stream of this name.
 pub(crate) fn snapshot(name: &StreamName) -> Option<&'static StreamSpec> {
-    ALL.into_iter()
-        .find(|spec| spec.read == Read::Snapshot && spec.name == *name)
+    ALL.into_iter().find(|spec| spec.read == Read::Snapshot && spec.name == *name)
 }

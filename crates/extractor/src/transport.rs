@@ -35,11 +35,7 @@ pub struct Fault {
 impl Ask {
     /// For messages: `name=value` pairs as sent.
     pub(crate) fn parameters(&self) -> String {
-        let pairs: Vec<_> = self
-            .params
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let pairs: Vec<_> = self.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.join("&")
     }
 }

@@ -28,11 +28,8 @@ impl Counter {
 
     pub(crate) fn usage(&self) -> Usage {
         let counts = self.lock();
-        let mut usage = Usage {
-            retried: counts.retried,
-            rate_limited: counts.rate_limited,
-            ..Usage::default()
-        };
+        let mut usage =
+            Usage { retried: counts.retried, rate_limited: counts.rate_limited, ..Usage::default() };
         for ((stream, purpose), requests) in &counts.sent {
             usage.total += requests;
             *usage.by_stream.entry(stream.to_string()).or_default() += requests;

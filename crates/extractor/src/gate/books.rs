@@ -53,11 +53,7 @@ struct Block {
 impl Books {
     pub(super) fn new(settings: &SourceSettings, ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) -> Self {
         let rate = settings.requests_per_second;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped just before"
-        )]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped just before")]
         let second = rate.ceil().clamp(1.0, 10_000.0) as u32;
         Self {
             ledger,
@@ -103,8 +99,8 @@ impl Books {
     fn take(&self, stream: &StreamName, purpose: Purpose) -> Option<Permit> {
         let now = self.clock.now();
         let mut open = self.open();
-        let permit = open.block.as_mut()?.take(self.rate, now)?;
-        let hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
+        let (permit, leaves_at) = open.block.as_mut()?.take(self.rate, now)?;
+        let hour = leaves_at.duration_trunc(TimeDelta::hours(1)).unwrap_or(leaves_at);
         *open.spent.entry((hour, stream.clone(), purpose)).or_default() += 1;
         Some(permit)
     }
@@ -112,19 +108,10 @@ impl Books {
     async fn renew(&self) -> Result<()> {
         self.close().await?;
         let now = self.clock.now();
-        let ask = Ask {
-            now,
-            requests: self.block,
-            weekly_limit: self.weekly_limit,
-            rate: self.rate,
-        };
+        let ask = Ask { now, requests: self.block, weekly_limit: self.weekly_limit, rate: self.rate };
         let grant = self.ledger.reserve(ask).await?;
         let ahead = (grant.starts_at - self.clock.now()).to_std().unwrap_or_default();
-        self.open().block = Some(Block {
-            grant,
-            first_slot: Instant::now() + ahead,
-            taken: 0,
-        });
+        self.open().block = Some(Block { grant, first_slot: Instant::now() + ahead, taken: 0 });
         Ok(())
     }
 
@@ -146,21 +133,27 @@ impl Books {
 }
 
 impl Block {
-    fn take(&mut self, rate: f64, now: Timestamp) -> Option<Permit> {
-        if self.taken >= self.grant.requests || self.grant.week_start != week_start(now) && self.taken > 0 {
+    /// A permit, and when it will be used: a slot may lie in the next hour, or in the next week.
+    fn take(&mut self, rate: f64, now: Timestamp) -> Option<(Permit, Timestamp)> {
+        // The first one of a block is always good, or a slow ledger would be asked for ever.
+        let is_first = self.taken == 0;
+        let is_over = week_start(now) > self.grant.week_start;
+        if self.taken >= self.grant.requests || is_over && !is_first {
             return None;
         }
-        let slot =
-            (rate > 0.0).then(|| self.first_slot + Duration::from_secs_f64(f64::from(self.taken) / rate));
-        // The first one of a block is always good, or a slow ledger would be asked for ever.
-        if self.taken > 0 && slot.is_some_and(|slot| slot.elapsed() > STALE_AFTER) {
-            return None;
+        let mut permit = Permit { slot: None, week_start: self.grant.week_start };
+        let mut leaves_at = now;
+        if rate > 0.0 {
+            let after = Duration::from_secs_f64(f64::from(self.taken) / rate);
+            let slot = self.first_slot + after;
+            if slot.elapsed() > STALE_AFTER && !is_first {
+                return None;
+            }
+            permit.slot = Some(slot);
+            leaves_at = now.max(self.grant.starts_at + TimeDelta::from_std(after).unwrap_or_default());
         }
         self.taken += 1;
-        Some(Permit {
-            slot,
-            week_start: self.grant.week_start,
-        })
+        Some((permit, leaves_at))
     }
 }
 

@@ -34,13 +34,7 @@ impl Gate {
         observer: Arc<dyn Observer>,
     ) -> Self {
         let books = Arc::new(Books::new(settings, ledger, Arc::clone(&clock)));
-        Self {
-            books,
-            pace: Pace::of(settings.requests_per_second),
-            hold: Hold::default(),
-            clock,
-            observer,
-        }
+        Self { books, pace: Pace::of(settings.requests_per_second), hold: Hold::default(), clock, observer }
     }
 
     /// Returns when one request may leave, and has booked it.
@@ -61,7 +55,7 @@ impl Gate {
             } else {
                 self.hold.wait().await?;
             }
-            if permit.week_start == week_start(self.clock.now()) {
+            if week_start(self.clock.now()) <= permit.week_start {
                 return Ok(());
             }
         }
@@ -83,10 +77,7 @@ impl Gate {
         let added = self.hold.pause(wait);
         if !added.is_zero() {
             let millis = u64::try_from(added.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(
-                wait_ms = millis,
-                "the vendor refused for its rate, all workers wait"
-            );
+            tracing::warn!(wait_ms = millis, "the vendor refused for its rate, all workers wait");
             self.observer.notice(Event::Waiting { millis });
         }
     }

@@ -32,33 +32,21 @@ impl Pace {
         if rate <= 0.0 {
             return None;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped just before"
-        )]
-        let cells = (CELLS_PER_SECOND * STRETCH / rate)
-            .ceil()
-            .clamp(1.0, f64::from(u32::MAX / 2)) as u32;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped just before")]
+        let cells = (CELLS_PER_SECOND * STRETCH / rate).ceil().clamp(1.0, f64::from(u32::MAX / 2)) as u32;
         let cells = NonZeroU32::new(cells)?;
         let burst = cells.saturating_add(CATCH_UP_CELLS);
         let quota = Quota::with_period(CELL)?.allow_burst(burst);
         let limiter = RateLimiter::direct_with_clock(quota, TokioClock(Instant::now()));
-        Some(Self {
-            cells,
-            limiter,
-            turn: Mutex::new(()),
-        })
+        Some(Self { cells, limiter, turn: Mutex::new(()) })
     }
 
     /// Returns when the next request may leave.
     pub(super) async fn turn(&self) {
         let _mine = self.turn.lock().await;
         loop {
-            let checked = self
-                .limiter
-                .check_n(self.cells)
-                .expect("the burst holds more cells than one request costs");
+            let checked =
+                self.limiter.check_n(self.cells).expect("the burst holds more cells than one request costs");
             match checked {
                 Ok(()) => return,
                 Err(not_until) => sleep(not_until.wait_time_from(self.limiter.clock().now())).await,

@@ -22,11 +22,7 @@ pub(crate) struct Pages {
 
 impl Pages {
     pub(crate) fn new(exchange: Arc<Exchange>, observer: Arc<dyn Observer>) -> Self {
-        Self {
-            exchange,
-            observer,
-            limit: AtomicU32::new(MAX_LIMIT),
-        }
+        Self { exchange, observer, limit: AtomicU32::new(MAX_LIMIT) }
     }
 
     pub(crate) fn limit(&self) -> u32 {
@@ -46,15 +42,9 @@ impl Pages {
 
     /// What the vendor says matches; one row is the least that can be asked for.
     pub(super) async fn count(&self, filters: &Filters, purpose: Purpose) -> Result<u64> {
-        let page = self
-            .ask(filters.params(0, 1), false, purpose)
-            .await?
-            .unwrap_or_default();
+        let page = self.ask(filters.params(0, 1), false, purpose).await?.unwrap_or_default();
         page.matched.ok_or_else(|| {
-            let ask = Ask {
-                path: CALLS.path,
-                params: filters.params(0, 1),
-            };
+            let ask = Ask { path: CALLS.path, params: filters.params(0, 1) };
             classify::failed(
                 &ask,
                 clarion_core::Kind::Protocol,
@@ -71,21 +61,9 @@ impl Pages {
         divisible: bool,
         purpose: Purpose,
     ) -> Result<Option<Page>> {
-        let ask = Ask {
-            path: CALLS.path,
-            params,
-        };
-        let errand = Errand {
-            spec: &CALLS,
-            purpose,
-            ask: &ask,
-            divisible,
-        };
-        match self
-            .exchange
-            .run(errand, |body| records::page(&CALLS, body))
-            .await?
-        {
+        let ask = Ask { path: CALLS.path, params };
+        let errand = Errand { spec: &CALLS, purpose, ask: &ask, divisible };
+        match self.exchange.run(errand, |body| records::page(&CALLS, body)).await? {
             Reply::Read(page) => Ok(Some(page)),
             Reply::TooLarge => Ok(None),
             Reply::Missing => Err(classify::not_found(&ask)),

@@ -33,6 +33,8 @@ struct Doubt {
     why: &'static str,
     /// The vendor contradicted itself, or its `matched` did not fall while the bound moved.
     senseless: Option<&'static str>,
+    /// The time whose calls could not all be reached.
+    tie: Option<Timestamp>,
     middle: Option<Timestamp>,
 }
 
@@ -45,7 +47,11 @@ impl Prover<'_> {
                 Ok(listed) => return Ok(listed),
                 Err(doubt) => {
                     senseless += u32::from(doubt.senseless.is_some());
+                    let hopeless = doubt.tie.is_some();
                     last = Some(doubt);
+                    if hopeless {
+                        break;
+                    }
                 }
             }
         }
@@ -53,22 +59,16 @@ impl Prover<'_> {
         if let Some(what) = doubt.senseless.filter(|_| senseless == PASSES) {
             return Err(describe(Error::new(Kind::Protocol, what), plan, &doubt));
         }
-        match plan.halves(doubt.middle) {
+        let halves = plan.halves(doubt.middle).filter(|_| doubt.tie.is_none());
+        match halves {
             Some((early, late)) => {
                 let early = Box::pin(self.list(&early)).await?;
                 let late = Box::pin(self.list(&late)).await?;
-                Ok(Listed {
-                    covered_to: late.covered_to,
-                    seen: early.seen + late.seen,
-                })
+                Ok(Listed { covered_to: late.covered_to, seen: early.seen + late.seen })
             }
             None => {
                 let error = Error::new(Kind::Unproven, "a listing could not be proved complete");
-                Err(describe(
-                    error.retry(Retry::Persistent).with("reason", doubt.why),
-                    plan,
-                    &doubt,
-                ))
+                Err(describe(error.retry(Retry::Persistent).with("reason", doubt.why), plan, &doubt))
             }
         }
     }
@@ -76,11 +76,7 @@ impl Prover<'_> {
     async fn pass(&mut self, plan: &Plan) -> Result<Result<Listed, Doubt>> {
         let base = Filters::of(&plan.window, plan.visibility);
         let mut pass = Pass::new(base.clone(), plan.max_rows);
-        let mut walk = Walk {
-            pages: self.pages,
-            purpose: plan.purpose,
-            sink: &mut *self.sink,
-        };
+        let mut walk = Walk { pages: self.pages, purpose: plan.purpose, sink: &mut *self.sink };
         walk.run(&base, &mut pass).await?;
         let (_, last_matched) = pass.matched.unwrap_or_default();
         let whole = pass.pages == 1 && pass.covered_to.is_none() && last_matched == pass.count_seen();
@@ -91,18 +87,14 @@ impl Prover<'_> {
         };
         let seen = pass.count_seen();
         if pass.doubt.is_none() && matched <= seen {
-            return Ok(Ok(Listed {
-                covered_to: pass.covered_to,
-                seen,
-            }));
+            return Ok(Ok(Listed { covered_to: pass.covered_to, seen }));
         }
         Ok(Err(Doubt {
             matched,
             seen,
-            why: pass
-                .doubt
-                .unwrap_or("the vendor says that more calls match than were seen"),
+            why: pass.doubt.unwrap_or("the vendor says that more calls match than were seen"),
             senseless: pass.nonsense(),
+            tie: pass.tie,
             middle: pass.middle(),
         }))
     }
@@ -113,10 +105,7 @@ impl Prover<'_> {
         if base.modified.is_some() && expected <= u64::from(MAX_SKIP) {
             return self.tail(plan, base, pass, expected).await;
         }
-        let covered = Filters {
-            time_before: pass.covered_to.or(base.time_before),
-            ..base.clone()
-        };
+        let covered = Filters { time_before: pass.covered_to.or(base.time_before), ..base.clone() };
         self.pages.count(&covered, plan.purpose).await
     }
 
@@ -147,32 +136,18 @@ impl Plan {
         let (early, late) = match self.window {
             Window::ByTime { from, to } => {
                 let cut = middle.filter(|cut| *cut > from && to.is_none_or(|to| *cut < to))?;
-                (
-                    Window::ByTime { from, to: Some(cut) },
-                    Window::ByTime { from: cut, to },
-                )
+                (Window::ByTime { from, to: Some(cut) }, Window::ByTime { from: cut, to })
             }
             Window::Modified { after, before } => {
                 let (early, late) = bisect(after, before)?;
                 (
-                    Window::Modified {
-                        after: early.0,
-                        before: early.1,
-                    },
-                    Window::Modified {
-                        after: late.0,
-                        before: late.1,
-                    },
+                    Window::Modified { after: early.0, before: early.1 },
+                    Window::Modified { after: late.0, before: late.1 },
                 )
             }
             Window::Before(_) | Window::Everything => return None,
         };
-        let half = |window, max_rows| Self {
-            window,
-            max_rows,
-            divisible: false,
-            ..self.clone()
-        };
+        let half = |window, max_rows| Self { window, max_rows, divisible: false, ..self.clone() };
         Some((half(early, 0), half(late, self.max_rows)))
     }
 }
@@ -194,10 +169,10 @@ fn describe(error: Error, plan: &Plan, doubt: &Doubt) -> Error {
         Window::Before(time) => ("open".to_owned(), text(time)),
         Window::Everything => ("open".to_owned(), "open".to_owned()),
     };
-    let by = if matches!(plan.window, Window::Modified { .. }) {
-        "last_modified_time"
-    } else {
-        "time"
+    let by = if matches!(plan.window, Window::Modified { .. }) { "last_modified_time" } else { "time" };
+    let error = match doubt.tie {
+        Some(tie) => error.with("time", text(tie)),
+        None => error,
     };
     error
         .with("stream", "calls")

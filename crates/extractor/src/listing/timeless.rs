@@ -27,26 +27,12 @@ pub(super) async fn list(
             Some((early, late)) => open.extend([late, early]),
             None if matched == 0 => {}
             None => {
-                let plan = Plan {
-                    window,
-                    visibility,
-                    purpose,
-                    max_rows: 0,
-                    divisible: true,
-                };
-                seen += Prover {
-                    pages,
-                    sink: &mut only,
-                }
-                .list(&plan)
-                .await?
-                .seen;
+                let plan = Plan { window, visibility, purpose, max_rows: 0, divisible: true };
+                seen += Prover { pages, sink: &mut only }.list(&plan).await?.seen;
             }
         }
     }
-    let matched = pages
-        .count(&Filters::of(&Window::Everything, visibility), purpose)
-        .await?;
+    let matched = pages.count(&Filters::of(&Window::Everything, visibility), purpose).await?;
     if matched > seen {
         return Err(Error::new(
             Kind::Unproven,
@@ -57,10 +43,7 @@ pub(super) async fn list(
         .with("matched", matched)
         .with("seen", seen));
     }
-    Ok(Listed {
-        covered_to: None,
-        seen,
-    })
+    Ok(Listed { covered_to: None, seen })
 }
 
 struct OnlyTimeless<'a>(&'a mut dyn PageSink);
@@ -69,11 +52,7 @@ struct OnlyTimeless<'a>(&'a mut dyn PageSink);
 impl PageSink for OnlyTimeless<'_> {
     async fn page(&mut self, mut records: Vec<SourceRecord>) -> Result<()> {
         records.retain(|record| record.time.is_none());
-        if records.is_empty() {
-            Ok(())
-        } else {
-            self.0.page(records).await
-        }
+        if records.is_empty() { Ok(()) } else { self.0.page(records).await }
     }
 }
 

@@ -63,6 +63,7 @@ impl Walk<'_> {
                     if self.tie(base, tie, pass).await? {
                         pass.skip_tie(tie);
                     } else {
+                        pass.tie = Some(tie);
                         pass.give_up("more calls share one time, status and type than skip can reach");
                     }
                 }
@@ -76,11 +77,8 @@ impl Walk<'_> {
 
     /// Reads the calls of one time by status, those of one status by type. `false` if that is not fine enough.
     async fn tie(&mut self, base: &Filters, tie: Timestamp, pass: &mut Pass) -> Result<bool> {
-        let mut filters = Filters {
-            time_after: Some(tie - TICK),
-            time_before: Some(tie + TICK),
-            ..base.clone()
-        };
+        let mut filters =
+            Filters { time_after: Some(tie - TICK), time_before: Some(tie + TICK), ..base.clone() };
         let values: &[&'static str] = if base.status.is_none() { &STATUSES } else { &KINDS };
         for value in values {
             if base.status.is_none() {
@@ -99,10 +97,6 @@ impl Walk<'_> {
     }
 
     async fn give(&mut self, rows: Vec<clarion_core::SourceRecord>) -> Result<()> {
-        if rows.is_empty() {
-            Ok(())
-        } else {
-            self.sink.page(rows).await
-        }
+        if rows.is_empty() { Ok(()) } else { self.sink.page(rows).await }
     }
 }

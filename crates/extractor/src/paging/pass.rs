@@ -29,8 +29,10 @@ pub(crate) struct Pass {
     pub(crate) pages: u32,
     /// `matched` of the first page and of the last.
     pub(crate) matched: Option<(u64, u64)>,
-    /// How often the time bound moved.
-    pub(crate) moves: u32,
+    /// Whether the time bound moved past a row, so that fewer must match.
+    passed_rows: bool,
+    /// The time whose calls could not all be reached.
+    pub(crate) tie: Option<Timestamp>,
     /// Where the pass stopped for `max_rows`: everything before was seen.
     pub(crate) covered_to: Option<Timestamp>,
     contradiction: Option<&'static str>,
@@ -62,7 +64,8 @@ impl Pass {
             ended: false,
             pages: 0,
             matched: None,
-            moves: 0,
+            passed_rows: false,
+            tie: None,
             covered_to: None,
             contradiction: None,
             doubt: None,
@@ -75,35 +78,22 @@ impl Pass {
         } else if self.skip > MAX_SKIP {
             Next::LongTie(self.filters.time_after.map(|after| floor(after) + TICK))
         } else {
-            Next::Ask {
-                filters: self.filters.clone(),
-                skip: self.skip,
-            }
+            Next::Ask { filters: self.filters.clone(), skip: self.skip }
         }
     }
 
     /// Takes the answer to what [`Self::next`] asked for with `limit`.
     pub(crate) fn take(&mut self, page: &Page, limit: u32) -> Result<()> {
-        let asked = Asked {
-            filters: &self.filters,
-            skip: self.skip,
-            limit,
-        };
+        let asked = Asked { filters: &self.filters, skip: self.skip, limit };
         checks::page(&asked, &page.rows, &self.before)?;
         let Some(matched) = page.matched else {
-            return Err(checks::protocol(
-                &asked,
-                "the server's page says nothing of how many calls match",
-            ));
+            return Err(checks::protocol(&asked, "the server's page says nothing of how many calls match"));
         };
         self.pages += 1;
         self.matched = Some((self.matched.map_or(matched, |(first, _)| first), matched));
         self.weigh(page, matched);
         let fresh = self.remember(&page.rows);
-        let shifted = self
-            .anchor
-            .take()
-            .is_some_and(|anchor| page.rows.iter().all(|row| row.key != anchor));
+        let shifted = self.anchor.take().is_some_and(|anchor| page.rows.iter().all(|row| row.key != anchor));
         self.before = page.rows.iter().map(|row| row.key.clone()).collect();
         if shifted {
             self.start_over();
@@ -121,7 +111,7 @@ impl Pass {
         self.skip = 0;
         self.anchor = None;
         self.before.clear();
-        self.moves += 1;
+        self.passed_rows = true;
     }
 
     /// Takes over what a walk over a part of this window saw.
@@ -133,7 +123,7 @@ impl Pass {
     /// What no sane server would say; a single pass may owe it to an edit in between.
     pub(crate) fn nonsense(&self) -> Option<&'static str> {
         let (first, last) = self.matched?;
-        if self.moves > 0 && last >= first {
+        if self.passed_rows && last >= first {
             return Some("the number of calls that match did not fall while the time bound moved");
         }
         self.contradiction
@@ -159,10 +149,8 @@ impl Pass {
 
     /// Distinct ids seen, those of the covered span only if the pass stopped early.
     pub(crate) fn count_seen(&self) -> u64 {
-        let covered = |time: &Option<Timestamp>| {
-            self.covered_to
-                .is_none_or(|end| time.is_some_and(|time| time < end))
-        };
+        let covered =
+            |time: &Option<Timestamp>| self.covered_to.is_none_or(|end| time.is_some_and(|time| time < end));
         self.seen.values().filter(|time| covered(time)).count() as u64
     }
 
@@ -207,11 +195,8 @@ impl Pass {
     /// Moves the bound so that the last row is seen again; where that is no progress, skips within the tie.
     fn advance(&mut self, rows: &[SourceRecord], limit: u32) {
         let last = rows.iter().rev().find_map(|row| row.time);
-        let overlap = if fault::defect("extractor.no_overlap") {
-            last
-        } else {
-            last.map(|time| floor(time) - TICK)
-        };
+        let overlap =
+            if fault::defect("extractor.no_overlap") { last } else { last.map(|time| floor(time) - TICK) };
         let moved = overlap.filter(|bound| self.filters.time_after.is_none_or(|after| *bound > after));
         let Some(bound) = moved else {
             let reached = self.skip + u32::try_from(rows.len()).unwrap_or(limit);
@@ -219,12 +204,9 @@ impl Pass {
             return;
         };
         self.filters.time_after = Some(bound);
-        self.moves += 1;
         self.skip = 0;
-        let tied = rows
-            .iter()
-            .filter(|row| row.time.is_some_and(|time| time > bound))
-            .count();
+        let tied = rows.iter().filter(|row| row.time.is_some_and(|time| time > bound)).count();
+        self.passed_rows |= tied < rows.len();
         let tied = u32::try_from(tied).unwrap_or(limit);
         if tied >= limit {
             self.skip_to(tied, rows);

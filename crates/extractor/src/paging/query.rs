@@ -50,11 +50,7 @@ impl Filters {
         if skip > 0 {
             params.push(("skip", skip.to_string()));
         }
-        let private = if self.visibility == Visibility::All {
-            "true"
-        } else {
-            "false"
-        };
+        let private = if self.visibility == Visibility::All { "true" } else { "false" };
         params.push(("includePrivate", private.to_owned()));
         let (modified_after, modified_before) = self.modified.unzip();
         let lower = |time: Timestamp| millis(floor(time));
@@ -67,11 +63,7 @@ impl Filters {
             ("filterStatus", self.status.map(str::to_owned)),
             ("filterType", self.kind.map(str::to_owned)),
         ];
-        params.extend(
-            optional
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
+        params.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
         params
     }
 
@@ -108,14 +100,8 @@ mod tests {
             to: Some(time("2026-01-02T03:04:06.0001Z")),
         };
         let params = Filters::of(&window, Visibility::All).params(0, 100);
-        assert!(
-            params.contains(&("filterTimeGt", "2026-01-02T03:04:04.999Z".to_owned())),
-            "{params:?}"
-        );
-        assert!(
-            params.contains(&("filterTimeLt", "2026-01-02T03:04:06.001Z".to_owned())),
-            "{params:?}"
-        );
+        assert!(params.contains(&("filterTimeGt", "2026-01-02T03:04:04.999Z".to_owned())), "{params:?}");
+        assert!(params.contains(&("filterTimeLt", "2026-01-02T03:04:06.001Z".to_owned())), "{params:?}");
         assert!(params.contains(&("includePrivate", "true".to_owned())));
     }
 }

@@ -67,11 +67,7 @@ impl Tail {
         self.at_end = false;
         if shifted {
             self.restarts += 1;
-            if self.restarts > MAX_RESTARTS {
-                self.state = State::Failed
-            } else {
-                self.start()
-            }
+            if self.restarts > MAX_RESTARTS { self.state = State::Failed } else { self.start() }
         } else if self.skip == 0 || page.rows.first().is_some_and(|row| row.time.is_some()) {
             self.state = State::Done;
         } else {

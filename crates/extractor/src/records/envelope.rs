@@ -21,12 +21,9 @@ pub(super) struct Envelope<'a, T> {
 impl<'a, T: Deserialize<'a>> Envelope<'a, T> {
     pub(super) fn read(spec: &StreamSpec, text: &'a str) -> Result<Self, Unreadable> {
         let mut json = serde_json::Deserializer::from_str(text);
-        let read = Seed {
-            records: spec.records,
-            what: PhantomData,
-        }
-        .deserialize(&mut json)
-        .and_then(|envelope| json.end().map(|()| envelope));
+        let read = Seed { records: spec.records, what: PhantomData }
+            .deserialize(&mut json)
+            .and_then(|envelope| json.end().map(|()| envelope));
         read.map_err(|error| {
             let whole = || serde_json::from_str::<IgnoredAny>(text).is_ok();
             if error.classify() == Category::Data && whole() {
@@ -59,11 +56,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Seed<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut envelope = Envelope {
-            records: None,
-            pagination: None,
-            fields: 0,
-        };
+        let mut envelope = Envelope { records: None, pagination: None, fields: 0 };
         while let Some(field) = map.next_key_seed(FieldSeed(self.records))? {
             envelope.fields += 1;
             match field {

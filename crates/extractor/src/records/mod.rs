@@ -47,11 +47,7 @@ fn one_line(body: &Bytes, raw: &str) -> Bytes {
         return body.slice_ref(raw.as_bytes());
     }
     let flat = |byte: u8| {
-        if byte == b'\n' || byte == b'\r' {
-            b' '
-        } else {
-            byte
-        }
+        if byte == b'\n' || byte == b'\r' { b' ' } else { byte }
     };
     raw.bytes().map(flat).collect::<Vec<_>>().into()
 }
@@ -62,7 +58,6 @@ fn wrong(spec: &StreamSpec, message: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::streams::{CALL_DETAILS, CALLS};
 
@@ -95,24 +90,16 @@ mod tests {
     #[test]
     fn a_numeric_id_becomes_text_and_a_missing_one_is_named() {
         assert_eq!(
-            details(r#"{"call":{"id":12345678901234567890}}"#)
-                .unwrap()
-                .key
-                .as_str(),
+            details(r#"{"call":{"id":12345678901234567890}}"#).unwrap().key.as_str(),
             "12345678901234567890"
         );
-        for body in [
-            r#"{"call":{}}"#,
-            r#"{"call":{"id":""}}"#,
-            r#"{"call":{"id":null}}"#,
-            r#"{"call":{"id":{}}}"#,
-        ] {
+        for body in
+            [r#"{"call":{}}"#, r#"{"call":{"id":""}}"#, r#"{"call":{"id":null}}"#, r#"{"call":{"id":{}}}"#]
+        {
             assert!(matches!(details(body), Err(Unreadable::Wrong(_))), "{body}");
         }
         let body = Bytes::from_static(br#"{"calls":[{"id":"a"},{"name":"b"}],"pagination":{"matched":2}}"#);
-        let Err(Unreadable::Wrong(error)) = page(&CALLS, &body) else {
-            panic!("accepted")
-        };
+        let Err(Unreadable::Wrong(error)) = page(&CALLS, &body) else { panic!("accepted") };
         assert!(
             error.to_string().contains("stream: calls") && error.to_string().contains("index: 1"),
             "{error}"
@@ -137,14 +124,7 @@ mod tests {
 
     #[test]
     fn whole_json_of_another_shape_is_wrong_and_not_retried() {
-        for body in [
-            "{}",
-            "[]",
-            "null",
-            r#"{"call":null}"#,
-            r#"{"call":[]}"#,
-            r#"{"calls":{"id":"a"}}"#,
-        ] {
+        for body in ["{}", "[]", "null", r#"{"call":null}"#, r#"{"call":[]}"#, r#"{"calls":{"id":"a"}}"#] {
             assert!(matches!(details(body), Err(Unreadable::Wrong(_))), "{body}");
         }
     }

@@ -23,24 +23,16 @@ pub(crate) struct Page {
 pub(crate) fn page(spec: &StreamSpec, body: &Bytes) -> Result<Page, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable::NoJson)?;
     let envelope: Envelope<'_, Vec<&RawValue>> = Envelope::read(spec, text)?;
-    let raws = envelope
-        .records
-        .ok_or_else(|| Unreadable::Wrong(wrong(spec, "an answer holds no records field")))?;
-    let mut page = Page {
-        rows: Vec::with_capacity(raws.len()),
-        ..Page::default()
-    };
+    let raws =
+        envelope.records.ok_or_else(|| Unreadable::Wrong(wrong(spec, "an answer holds no records field")))?;
+    let mut page = Page { rows: Vec::with_capacity(raws.len()), ..Page::default() };
     for (index, raw) in raws.into_iter().enumerate() {
         let named = |message| Unreadable::Wrong(wrong(spec, message).with("index", index));
         let fields: Fields<'_> =
             serde_json::from_str(raw.get()).map_err(|_| named("a record is not an object"))?;
-        page.rows
-            .push(record(spec, body, raw.get(), &fields).map_err(named)?);
+        page.rows.push(record(spec, body, raw.get(), &fields).map_err(named)?);
     }
-    if let Some(pagination) = envelope
-        .pagination
-        .and_then(|raw| Json::parse(raw.get().as_bytes()).ok())
-    {
+    if let Some(pagination) = envelope.pagination.and_then(|raw| Json::parse(raw.get().as_bytes()).ok()) {
         page.matched = pagination.get("matched").and_then(count);
         page.has_more = match pagination.get("hasMore") {
             Some(Json::Bool(more)) => Some(*more),
@@ -51,9 +43,5 @@ pub(crate) fn page(spec: &StreamSpec, body: &Bytes) -> Result<Page, Unreadable> 
 }
 
 fn count(value: &Json<'_>) -> Option<u64> {
-    if let Json::Number(digits) = value {
-        digits.parse().ok()
-    } else {
-        None
-    }
+    if let Json::Number(digits) = value { digits.parse().ok() } else { None }
 }

@@ -16,10 +16,7 @@ pub(crate) fn single(spec: &StreamSpec, body: &Bytes) -> Result<SourceRecord, Un
     let fields = envelope.records.ok_or_else(missing)?;
     let raw = match alone(spec, text).filter(|_| envelope.fields == 1) {
         Some(raw) => raw,
-        None => Envelope::<'_, &RawValue>::read(spec, text)?
-            .records
-            .ok_or_else(missing)?
-            .get(),
+        None => Envelope::<'_, &RawValue>::read(spec, text)?.records.ok_or_else(missing)?.get(),
     };
     record(spec, body, raw, &fields).map_err(|message| Unreadable::Wrong(wrong(spec, message)))
 }
@@ -27,17 +24,9 @@ pub(crate) fn single(spec: &StreamSpec, body: &Bytes) -> Result<SourceRecord, Un
 /// The value of an object with this one field, known to be whole JSON: what lies between the colon and the end.
 fn alone<'a>(spec: &StreamSpec, text: &'a str) -> Option<&'a str> {
     let inside = text.trim_matches(SPACE).strip_prefix('{')?.strip_suffix('}')?;
-    let after = inside
-        .trim_start_matches(SPACE)
-        .strip_prefix('"')?
-        .strip_prefix(spec.records)?
-        .strip_prefix('"')?;
-    Some(
-        after
-            .trim_start_matches(SPACE)
-            .strip_prefix(':')?
-            .trim_matches(SPACE),
-    )
+    let after =
+        inside.trim_start_matches(SPACE).strip_prefix('"')?.strip_prefix(spec.records)?.strip_prefix('"')?;
+    Some(after.trim_start_matches(SPACE).strip_prefix(':')?.trim_matches(SPACE))
 }
 
 /// JSON's white space.
