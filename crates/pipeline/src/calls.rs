@@ -161,8 +161,9 @@ impl CallsPass<'_> {
         if !self.engine.include_private {
             return Ok((Publicity::AllPublic, None));
         }
-        let (ids, to) = public_ids(self.engine.source.as_ref(), request).await?;
-        Ok((Publicity::Listed(ids), to))
+        let since = self.engine.stores.clock.now();
+        let (public, to) = public_ids(self.engine.source.as_ref(), request).await?;
+        Ok((Publicity::Listed { public, since }, to))
     }
 
     async fn list(

@@ -17,8 +17,8 @@ use crate::tally::Tally;
 
 /// Which of the calls in a listing are public.
 pub(crate) enum Publicity {
-    /// Listed for the same window: everything else is private.
-    Listed(HashSet<RecordKey>),
+    /// Listed for the same window, from this moment on: what was there and is not among them is private.
+    Listed { public: HashSet<RecordKey>, since: Timestamp },
     /// To be listed as soon as a call turns up whose flag is not known.
     OnDemand { source: Arc<dyn Source>, request: ListRequest },
     /// Private calls are not asked for.
@@ -56,7 +56,7 @@ impl PageSink for CallSink<'_> {
 impl CallSink<'_> {
     async fn take(&mut self, previous: Option<&Known>, record: &SourceRecord) -> Result<()> {
         let now = self.recorder.stores.clock.now();
-        let private = self.is_private(&record.key).or_else(|| previous.and_then(|known| known.private));
+        let private = self.is_private(record).or_else(|| previous.and_then(|known| known.private));
         let hash = clarion_core::content_hash(&record.data);
         let version = judge::version(previous, hash, private);
         if self.seen.insert(record.key.clone()) || version != Version::Same {
@@ -83,18 +83,23 @@ impl CallSink<'_> {
         self.recorder.write(&arrival.entry(), known).await
     }
 
-    fn is_private(&self, key: &RecordKey) -> Option<bool> {
+    fn is_private(&self, record: &SourceRecord) -> Option<bool> {
         match &self.publicity {
-            Publicity::Listed(public) => Some(!public.contains(key)),
             Publicity::AllPublic => Some(false),
             Publicity::OnDemand { .. } => None,
+            Publicity::Listed { public, .. } if public.contains(&record.key) => Some(false),
+            // A call that came or changed after the public ones were listed may be public all the same. The next
+            // forward pass sees it again and asks.
+            Publicity::Listed { since, .. } if record.modified.is_some_and(|at| at >= *since) => None,
+            Publicity::Listed { .. } => Some(true),
         }
     }
 
     async fn list_public(&mut self) -> Result<()> {
         if let Publicity::OnDemand { source, request } = &self.publicity {
+            let since = self.recorder.stores.clock.now();
             let public = public_ids(source.as_ref(), request.clone()).await?.0;
-            self.publicity = Publicity::Listed(public);
+            self.publicity = Publicity::Listed { public, since };
         }
         Ok(())
     }
