@@ -8,3 +8,7 @@
 
 mod harness;
 mod incremental;
+mod paging;
+mod quota;
+mod real_data;
+mod replay;

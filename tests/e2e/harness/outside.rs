@@ -16,7 +16,8 @@ pub(crate) fn outside_reader(script: &str, arguments: &[&Path]) -> Option<Value>
         return None;
     };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("readers").join(script);
-    let output = Command::new(python).arg(path).args(arguments).output();
+    // Without -B it would leave compiled files in the repository.
+    let output = Command::new(python).arg("-B").arg(path).args(arguments).output();
     let output = output.expect("Python starts");
     assert!(
         output.status.success(),

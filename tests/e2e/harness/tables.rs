@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::json::writer::{JsonArray, WriterBuilder};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -80,11 +84,40 @@ pub(crate) fn parquet_rows(path: &Path) -> Vec<Value> {
     let reader = reader.unwrap_or_else(|error| panic!("{} is not whole: {error}", path.display()));
     let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(Vec::new());
     for batch in reader {
-        writer.write(&batch.expect("the file is whole")).expect("rows are JSON");
+        let batch = with_offsets(&batch.expect("the file is whole"));
+        writer.write(&batch).expect("rows are JSON");
     }
     writer.finish().expect("rows are JSON");
     let text = writer.into_inner();
-    if text.is_empty() { Vec::new() } else { serde_json::from_slice(&text).expect("rows are JSON") }
+    if text.is_empty() {
+        return Vec::new();
+    }
+    serde_json::from_slice(&text).expect("rows are JSON")
+}
+
+/// Arrow's JSON writer knows offsets only, and no names of zones.
+fn with_offsets(batch: &RecordBatch) -> RecordBatch {
+    let schema = batch.schema();
+    let fields: Vec<Field> = schema.fields().iter().map(|field| offset_field(field)).collect();
+    let columns = batch.columns().iter().zip(&fields);
+    let columns =
+        columns.map(|(column, field)| cast(column, field.data_type()).expect("only the zone changes"));
+    let columns: Vec<ArrayRef> = columns.collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+        .expect("the same rows")
+}
+
+fn offset_field(field: &Field) -> Field {
+    let kind = match field.data_type() {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("+00:00".into())),
+        DataType::List(item) => DataType::List(Arc::new(offset_field(item))),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| offset_field(field)).collect())
+        }
+        other => other.clone(),
+    };
+    field.clone().with_data_type(kind)
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

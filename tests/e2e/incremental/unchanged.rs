@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use chrono::{TimeDelta, Utc};
-use clarion_simulator::Control;
 use serde_json::Value;
 
+use super::{RELIST, idle_bound};
 use crate::harness::{Layout, Workspace, assert_truth, simulate, small, snapshot};
 
 /// Everything that a sync may write to, but for the state store's record of the run.
@@ -39,18 +38,10 @@ async fn a_second_sync_of_an_unchanged_source_writes_nothing() {
         assert_eq!(first.text(&position), second.text(&position));
         assert_ne!(first.text(&position), "");
     }
-    let bound = 6 + 2 * recent(&control).div_ceil(99);
+    let bound = idle_bound(&control, RELIST);
     assert!(control.count() <= bound, "{} requests, more than {bound}", control.count());
     assert_eq!(second.number("/requests/total"), control.count());
     assert_eq!(second.text("/outcome"), "done");
-}
-
-/// Calls within the relist window, those to come included.
-pub(super) fn recent(control: &Control) -> u64 {
-    let from = (Utc::now() - TimeDelta::days(14)).to_rfc3339();
-    let calls = control.truth();
-    let recent = calls.iter().filter(|call| call["time"].as_str().is_some_and(|time| time > from.as_str()));
-    recent.count() as u64
 }
 
 async fn written(workspace: &Workspace) -> Written {

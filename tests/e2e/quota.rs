@@ -1,0 +1,115 @@
+//! The ledger, the week's quota and the pace, counted by the server.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Datelike as _, Timelike as _, Utc, Weekday};
+use clarion_simulator::Control;
+
+use crate::harness::{Layout, Workspace, assert_truth, lake_tables, simulate, small};
+
+#[tokio::test]
+async fn the_ledger_equals_the_servers_count_with_retries() {
+    let simulator = simulate(small(60)).await;
+    let control = simulator.control();
+    control.set_faults("429#7,500:0.06,503:0.04,reset:0.03,truncate:0.03,html:0.02").unwrap();
+    let workspace = Workspace::new(&simulator.url(), Layout::both().await);
+    let ran = workspace.run(&["sync"]);
+    let faults: u64 = control.faults_fired().values().sum();
+    assert!(faults > 4, "only {faults} faults fired");
+    assert_eq!(ran.number("/quota/used"), control.quota_used(), "{}", ran.stderr);
+    assert_eq!(ran.number("/requests/total"), control.count());
+    assert_eq!(ran.number("/requests/rate_limited"), control.refused());
+    assert!(control.refused() >= 1);
+    let by_stream = ran.json["requests"]["by_stream"].as_object().unwrap();
+    let sum: u64 = by_stream.values().filter_map(serde_json::Value::as_u64).sum();
+    assert_eq!(sum, control.count());
+
+    control.set_faults("").unwrap();
+    let ran = workspace.sync();
+    assert_eq!(ran.number("/quota/used"), control.quota_used());
+    assert_truth(&workspace, &control).await;
+    let status = workspace.run(&["status"]).expect(0);
+    assert_eq!(status.number("/quota/used"), control.quota_used());
+}
+
+#[tokio::test]
+async fn a_week_that_is_used_up_pauses_the_sync_and_the_next_one_goes_on() {
+    let simulator = simulate(small(60)).await;
+    let control = simulator.control();
+    let layout = Layout { weekly_requests: 40, ..Layout::both().await };
+    let workspace = Workspace::new(&simulator.url(), layout);
+    let ran = workspace.run(&["sync"]).expect(3);
+    assert_eq!(ran.text("/outcome"), "paused");
+    assert!(control.count() <= 40, "{} requests", control.count());
+    assert_eq!(ran.number("/quota/used"), control.quota_used());
+    assert_eq!(ran.number("/quota/left"), 40 - control.count());
+    assert_sunday_midnight(ran.text("/quota/resumes_at"));
+    let fetched = control.count_of("/call-details");
+    assert!(fetched > 20, "only {fetched} details within the quota");
+    let tables = lake_tables(&workspace.lake());
+    assert_eq!((tables["calls"].len() as u64, tables["call_details"].len() as u64), (60, fetched));
+
+    // Still nothing left: the next run pauses too, and asks for nothing.
+    let requests = control.count();
+    workspace.run(&["sync"]).expect(3);
+    assert!(control.count() <= 40.max(requests), "{} requests", control.count());
+
+    raise_quota(&workspace);
+    workspace.sync();
+    assert_truth(&workspace, &control).await;
+    assert_fetched_once(&control);
+}
+
+#[tokio::test]
+async fn a_week_too_small_for_the_list_goes_on_with_the_list() {
+    let simulator = simulate(small(30)).await;
+    let control = simulator.control();
+    let layout = Layout { weekly_requests: 2, ..Layout::both().await };
+    let workspace = Workspace::new(&simulator.url(), layout);
+    let ran = workspace.run(&["sync"]).expect(3);
+    assert_eq!(ran.text("/outcome"), "paused");
+    assert!(control.count() <= 2);
+    raise_quota(&workspace);
+    workspace.sync();
+    assert_truth(&workspace, &control).await;
+    assert_fetched_once(&control);
+}
+
+#[tokio::test]
+async fn at_the_vendors_rate_no_request_is_refused() {
+    let options = clarion_simulator::Options { rate: 10, ..small(40) };
+    let simulator = simulate(options).await;
+    let control = simulator.control();
+    let layout = Layout { requests_per_second: 9.0, ..Layout::both().await };
+    let workspace = Workspace::new(&simulator.url(), layout);
+    workspace.sync();
+    // A second process goes on at once: the pace is shared through the state store.
+    workspace.sync();
+    assert_eq!(control.refused(), 0);
+    let requests = control.requests();
+    let (first, last) = (requests[0].at, requests[requests.len() - 1].at);
+    let per_second = requests.len() as f64 / (last - first).as_seconds_f64();
+    assert!(per_second < 10.0, "{per_second} requests a second");
+}
+
+fn raise_quota(workspace: &Workspace) {
+    let config = workspace.config();
+    let line = config.lines().find(|line| line.starts_with("weekly_requests")).unwrap();
+    workspace.write_config(&config.replace(line, "weekly_requests = 100000"));
+}
+
+fn assert_fetched_once(control: &Control) {
+    let mut fetched: BTreeMap<String, u32> = BTreeMap::new();
+    for request in control.requests().iter().filter(|request| request.path == "/call-details") {
+        *fetched.entry(request.param("id").unwrap().to_owned()).or_default() += 1;
+    }
+    let twice: Vec<&String> = fetched.iter().filter(|(_, times)| **times > 1).map(|(id, _)| id).collect();
+    assert!(twice.is_empty(), "fetched twice: {twice:?}");
+}
+
+/// The vendor's week begins on Sunday, 00:00 GMT.
+fn assert_sunday_midnight(text: &str) {
+    let time: DateTime<Utc> = text.parse().unwrap();
+    assert_eq!((time.weekday(), time.num_seconds_from_midnight()), (Weekday::Sun, 0), "{text}");
+    assert!(time > Utc::now());
+}

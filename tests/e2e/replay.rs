@@ -1,0 +1,215 @@
+//! Rebuilding from the journal with the network off: destinations, state store, and both.
+
+use std::fs;
+
+use chrono::Utc;
+use clarion_simulator::{Control, Edit, Simulator};
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Database, Layout, Tables, Workspace, assert_truth, lake_tables, simulate, small, snapshot,
+    warehouse_tables, without,
+};
+
+/// Two syncs, so that the journal holds several versions of some calls, a new field and a change of type.
+async fn history() -> (Simulator, Workspace) {
+    let simulator = simulate(small(80)).await;
+    let workspace = Workspace::new(&simulator.url(), Layout::both().await);
+    workspace.sync();
+    let control = simulator.control();
+    for call in control.truth().iter().take(10) {
+        let id = call["id"].as_str().unwrap().to_owned();
+        let merge = json!({"title": "second version", "transcript": []});
+        control.edit(Edit::Patch { id: id.clone(), merge });
+        control.edit(Edit::SetStatus { id, status: "PROCESSED".to_owned(), at: Utc::now() });
+    }
+    control.edit(Edit::AddField { name: "host_mood".to_owned(), value: json!("calm") });
+    control.edit(Edit::ChangeType { field: "metrics/call_duration".to_owned() });
+    workspace.sync();
+    (simulator, workspace)
+}
+
+/// All that a destination holds, but for the time of its load.
+async fn content(workspace: &Workspace, destination: &str) -> Tables {
+    let tables = match (destination, workspace.warehouse()) {
+        ("warehouse", Some(database)) => warehouse_tables(database).await,
+        _ => lake_tables(&workspace.lake()),
+    };
+    assert!(tables["calls"].len() >= 80, "{destination} is not loaded");
+    without(&tables, "_loaded_at")
+}
+
+/// Names the first row that differs: whole tables would fill the screen.
+#[track_caller]
+fn assert_same(what: &str, before: &Tables, after: &Tables) {
+    assert!(before.keys().eq(after.keys()), "{what}: {:?}, {:?}", before.keys(), after.keys());
+    for (table, rows) in before {
+        let other = &after[table];
+        assert_eq!(rows.len(), other.len(), "{what}: rows of {table}");
+        for (row, other) in rows.iter().zip(other) {
+            assert_eq!(row, other, "{what}: {table}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn replay_rebuilds_each_destination_to_equality() {
+    let (simulator, workspace) = history().await;
+    simulator.stop().await;
+    for destination in workspace.destinations() {
+        let before = content(&workspace, destination).await;
+        let ran = workspace.run(&["replay", "--destination", destination]).expect(0);
+        assert_eq!(ran.json["errors"], json!([]));
+        assert_same(destination, &before, &content(&workspace, destination).await);
+        // Again, over what a replay wrote.
+        workspace.run(&["replay", "--destination", destination]).expect(0);
+        assert_same(destination, &before, &content(&workspace, destination).await);
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_was_wiped_is_loaded_again_without_a_request() {
+    let (simulator, workspace) = history().await;
+    simulator.stop().await;
+    let lake = content(&workspace, "lake").await;
+    fs::remove_dir_all(workspace.lake()).unwrap();
+    workspace.run(&["load"]).expect(0);
+    assert_same("lake", &lake, &content(&workspace, "lake").await);
+    if let Some(database) = workspace.warehouse() {
+        let warehouse = content(&workspace, "warehouse").await;
+        database.execute("DROP SCHEMA clari CASCADE").await;
+        workspace.run(&["load", "--destination", "warehouse"]).expect(0);
+        assert_same("warehouse", &warehouse, &content(&workspace, "warehouse").await);
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_is_added_later_is_complete_without_a_request() {
+    let Some(database) = Database::fresh().await else { return };
+    let simulator = simulate(small(60)).await;
+    let control = simulator.control();
+    let workspace = Workspace::new(&simulator.url(), Layout::default());
+    workspace.sync();
+    let requests = control.count();
+    let more = format!(
+        "\n[[destinations]]\nname = \"warehouse\"\nkind = \"postgres\"\nurl = \"{}\"\n",
+        database.url()
+    );
+    workspace.write_config(&(workspace.config() + &more));
+    workspace.run(&["load"]).expect(0);
+    assert_eq!(control.count(), requests);
+    let later = warehouse_tables(&database).await;
+    let counts = |tables: &Tables| {
+        let tables = tables.iter();
+        tables.map(|(name, rows)| (name.clone(), rows.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&later), counts(&lake_tables(&workspace.lake())));
+}
+
+#[tokio::test]
+async fn a_lost_state_store_is_rebuilt_by_a_load_without_a_request() {
+    let (simulator, workspace) = history().await;
+    let control = simulator.control();
+    let before = (known(&workspace), cursor(&workspace));
+    let lake = snapshot(&workspace.lake());
+    let requests = control.count();
+    workspace.delete_state();
+    workspace.run(&["load"]).expect(0);
+    assert_eq!(control.count(), requests, "a load makes no requests");
+    assert_eq!((known(&workspace), cursor(&workspace)), before);
+    assert!(snapshot(&workspace.lake()) == lake, "the lake was up to date");
+    assert_quiet(&workspace, &control);
+    assert_every_call_once(&workspace);
+}
+
+#[tokio::test]
+async fn a_sync_without_its_state_store_fetches_no_details_again() {
+    let simulator = simulate(small(80)).await;
+    let control = simulator.control();
+    let workspace = Workspace::new(&simulator.url(), Layout::both().await);
+    workspace.sync();
+    let before = known(&workspace);
+    let (journal, lake) = (snapshot(&workspace.journal()), snapshot(&workspace.lake()));
+    control.reset_log();
+    workspace.delete_state();
+    workspace.sync();
+    assert_eq!(control.count_of("/call-details"), 0);
+    assert_eq!(known(&workspace), before);
+    assert!(snapshot(&workspace.journal()) == journal, "nothing was new");
+    assert!(snapshot(&workspace.lake()) == lake, "nothing was new");
+    assert_quiet(&workspace, &control);
+    assert_truth(&workspace, &control).await;
+}
+
+#[tokio::test]
+async fn a_destination_ahead_of_the_journal_is_refused_with_the_way_out() {
+    let (simulator, workspace) = history().await;
+    let other = Workspace::new(&simulator.url(), Layout::default());
+    other.run(&["sync", "--streams", "users"]).expect(0);
+    // The other journal is shorter than what this lake was loaded from.
+    fs::remove_dir_all(other.lake()).unwrap();
+    copy_folder(&workspace.lake(), &other.lake());
+    let ran = other.run(&["load"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("ahead of the journal"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("replay --destination lake"), "{}", ran.stderr);
+    other.run(&["replay", "--destination", "lake"]).expect(0);
+    let rows = lake_tables(&other.lake());
+    assert!(rows.get("calls").is_none_or(Vec::is_empty), "the journal has no calls");
+    assert!(!rows["users"].is_empty());
+}
+
+#[tokio::test]
+async fn the_demo_is_incremental_when_it_runs_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = || crate::harness::Running::start(folder.path(), &[], &["--json", "demo"]).wait().expect(0);
+    let first = demo();
+    let lake = folder.path().join("clarion-demo/data/lake");
+    let calls = lake_tables(&lake)["calls"].len() as u64;
+    assert!(calls > 200, "{calls} calls");
+    assert_eq!(first.number("/streams/calls/new"), calls);
+    let second = demo();
+    assert_eq!(second.number("/streams/calls/new"), 0);
+    assert!(second.number("/requests/total") < 20, "{}", second.number("/requests/total"));
+    assert_eq!(lake_tables(&lake)["calls"].len() as u64, calls);
+}
+
+/// What the state store knows of the records, as `status` shows it; when runs ended is not part of the journal.
+fn known(workspace: &Workspace) -> Value {
+    let status = workspace.run(&["status"]).expect(0).json;
+    let streams = status["streams"].as_array().unwrap();
+    let rows: Vec<Value> = streams.iter().map(|stream| json!([stream["name"], stream["rows"]])).collect();
+    assert_eq!(rows.len(), 3);
+    json!({"rows": rows, "queue": status["queue"], "generation": status["generation"]})
+}
+
+/// Where the forward pass goes on.
+fn cursor(workspace: &Workspace) -> String {
+    let status = workspace.run(&["status"]).expect(0);
+    status.text("/streams/0/cursor").to_owned()
+}
+
+/// A sync that finds nothing to fetch in detail and nothing to write.
+fn assert_quiet(workspace: &Workspace, control: &Control) {
+    let journal = snapshot(&workspace.journal());
+    control.reset_log();
+    workspace.sync();
+    assert_eq!(control.count_of("/call-details"), 0, "details were fetched again");
+    assert!(snapshot(&workspace.journal()) == journal, "something was written");
+}
+
+fn assert_every_call_once(workspace: &Workspace) {
+    let tables = lake_tables(&workspace.lake());
+    let mut ids: Vec<&str> = tables["calls"].iter().filter_map(|row| row["id"].as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((ids.len(), tables["calls"].len()), (80, 80));
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    for path in crate::harness::files(from) {
+        let target = to.join(path.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(&path, target).unwrap();
+    }
+}
