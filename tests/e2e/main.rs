@@ -6,6 +6,8 @@
     reason = "tests: they fail by panicking, and read the environment that ./test sets"
 )]
 
+mod audit;
+mod crash;
 mod harness;
 mod incremental;
 mod paging;
