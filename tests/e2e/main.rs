@@ -8,6 +8,7 @@
 
 mod audit;
 mod crash;
+mod faults;
 mod harness;
 mod incremental;
 mod paging;
