@@ -15,3 +15,4 @@ mod paging;
 mod quota;
 mod real_data;
 mod replay;
+mod signals;
