@@ -7,6 +7,7 @@
 )]
 
 mod audit;
+mod bad_input;
 mod crash;
 mod faults;
 mod harness;
