@@ -1,12 +1,11 @@
 //! The columns that matter for placing a row: its record's key, its time, its position, its mark of deletion.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
 };
-use arrow::compute::{SortOptions, cast, sort_to_indices, take_record_batch};
+use arrow::compute::{cast, take_record_batch};
 use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use clarion_core::{Error, Kind, RecordKey, Result, TableSchema};
 
@@ -78,10 +77,10 @@ pub(super) fn sorted(batch: RecordBatch, schema: &TableSchema) -> Result<RecordB
     if (1..times.len()).all(|row| time_at(&times, row - 1) <= time_at(&times, row)) {
         return Ok(batch);
     }
-    let times: ArrayRef = Arc::new(times);
-    let order = SortOptions { descending: false, nulls_first: true };
-    let indices = sort_to_indices(&times, Some(order), None).map_err(|error| misshapen(schema, error))?;
-    take_record_batch(&batch, &indices).map_err(|error| misshapen(schema, error))
+    // Stable, so that the rows of one record stay together.
+    let mut order: Vec<u32> = (0..).take(times.len()).collect();
+    order.sort_by_key(|&row| time_at(&times, row as usize));
+    take_record_batch(&batch, &UInt32Array::from(order)).map_err(|error| misshapen(schema, error))
 }
 
 /// A batch that does not have the shape of its table.

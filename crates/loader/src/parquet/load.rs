@@ -16,7 +16,7 @@ use super::table::{Context, TableLoad};
 use super::writer::sliced_bytes;
 
 /// Memory of all files under way together. Past it the largest ends its row group.
-const BUDGET: usize = 24 << 20;
+const BUDGET: usize = 12 << 20;
 
 /// What the port's user holds. The work itself moves to a blocking thread and back.
 pub(super) struct ParquetLoad(Option<Box<Work>>);
@@ -140,4 +140,67 @@ fn failed_before() -> Error {
 
 fn panicked(error: tokio::task::JoinError) -> Error {
     Error::new(Kind::Storage, "writing ended in a panic").source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clarion_core::testing::destination::{Call, Script};
+    use clarion_core::{ManualClock, Position};
+
+    use super::super::manifest::Manifest;
+    use super::super::store::Store;
+    use super::{BUDGET, Context, Work, sliced_bytes};
+
+    #[test]
+    fn memory_of_open_files_stays_within_the_budget() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let calls: Vec<Call> = (0..240_u32).map(noisy_call).collect();
+        let spec = Script::new(Position::START, calls.clone()).announced();
+        let mut work = work(Store::new(folder.path().to_owned()), spec);
+        let (mut bytes, mut most) = (0, 0);
+        for calls in calls.chunks(40) {
+            let change = Script::new(Position::START, calls.to_vec()).change();
+            bytes += change.tables.iter().map(|table| sliced_bytes(&table.rows)).sum::<usize>();
+            work.write(change).expect("the rows are taken");
+            most = most.max(work.tables.values().map(super::TableLoad::memory).sum());
+        }
+        assert!(bytes > 4 * BUDGET, "{bytes} bytes are too few to show anything");
+        assert!(most <= BUDGET, "{most}");
+        let report = work.commit(Position::new(1, 2)).expect("the load lands");
+        assert_eq!(report.rows.values().sum::<u64>(), 2 * 240);
+    }
+
+    /// A call with 250 KB of text that no codec makes much smaller.
+    fn noisy_call(number: u32) -> Call {
+        let mut state = u64::from(number) + 1;
+        let mut letter = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(b' ' + u8::try_from((state >> 33) % 90).expect("90 fits"))
+        };
+        let text: String = (0..250_000).map(|_| letter()).collect();
+        let time = format!("2026-01-{:02}T10:00:00Z", 1 + number / 10);
+        Call::new(&format!("c{number:03}"), &time, number + 2).parts(&[&text])
+    }
+
+    fn work(store: Store, spec: clarion_core::LoadSpec) -> Work {
+        let context = Context {
+            store: store.clone(),
+            destination: "lake".into(),
+            staging: "_clarion/staging/load".to_owned(),
+            announced: spec.keys.clone(),
+            loaded_at: spec.loaded_at,
+        };
+        Work {
+            context,
+            began: spec.loaded_at,
+            clock: Arc::new(ManualClock::at(spec.loaded_at)),
+            spec,
+            manifest: Manifest::default(),
+            tables: std::collections::BTreeMap::new(),
+            committed: false,
+            _lock: store.lock().expect("nobody has the lock").expect("nobody has the lock"),
+        }
+    }
 }

@@ -29,6 +29,7 @@ mod recover;
 mod settle;
 mod store;
 mod table;
+mod tail;
 mod writer;
 
 pub use destination::ParquetDestination;

@@ -16,6 +16,7 @@ use super::keys::{Place, Places, locate};
 use super::manifest::TableEntry;
 use super::month::partitions;
 use super::store::Store;
+use super::tail::OpenFile;
 use super::writer::{FileWriter, Staged};
 use crate::evolve::{conform, merge};
 
@@ -49,7 +50,7 @@ pub(super) struct TableLoad {
     pub(super) rows: u64,
     /// Bytes of the files with them.
     pub(super) bytes: u64,
-    open: BTreeMap<Target, FileWriter>,
+    open: BTreeMap<Target, OpenFile>,
     files: u64,
 }
 
@@ -123,15 +124,15 @@ impl TableLoad {
 
     /// The memory of the largest file under way.
     pub(super) fn largest(&self) -> usize {
-        self.open.values().map(FileWriter::memory).max().unwrap_or_default()
+        self.open.values().map(OpenFile::memory).max().unwrap_or_default()
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.open.values().map(FileWriter::memory).sum()
+        self.open.values().map(OpenFile::memory).sum()
     }
 
     pub(super) fn flush_largest(&mut self) -> Result<()> {
-        self.open.values_mut().max_by_key(|writer| writer.memory()).map_or(Ok(()), FileWriter::flush)
+        self.open.values_mut().max_by_key(|writer| writer.memory()).map_or(Ok(()), OpenFile::flush)
     }
 
     /// Completes the files under way.
@@ -197,17 +198,16 @@ impl TableLoad {
 
     fn append(&mut self, target: Target, rows: &RecordBatch) -> Result<()> {
         let first = times(rows, &self.schema)?.and_then(|times| time_at(&times, 0));
-        let fits = |writer: &FileWriter| *writer.schema() == self.schema && writer.takes(first);
-        if self.open.get(&target).is_some_and(|writer| !fits(writer)) {
+        if self.open.get(&target).is_some_and(|file| !file.takes(&self.schema, first)) {
             self.close(&target)?;
         }
         if !self.open.contains_key(&target) {
             let name = self.next_name();
             let writer = FileWriter::create(&self.context.store, name, &self.schema, rows)?;
-            self.open.insert(target.clone(), writer);
+            self.open.insert(target.clone(), OpenFile::new(writer));
         }
         self.rows += rows.num_rows() as u64;
-        self.open.get_mut(&target).expect("it was opened just now").write(rows)
+        self.open.get_mut(&target).expect("it was opened just now").append(rows)
     }
 
     /// Loads go forward in time: a partition that a change set leaves out will hardly get more rows.

@@ -58,6 +58,32 @@ async fn many_small_loads_leave_few_files() {
 }
 
 #[tokio::test]
+async fn change_sets_that_overlap_a_little_go_into_one_file() {
+    let lake = Lake::new();
+    let call = |n: u32| {
+        Call::new(&format!("c{n:03}"), &format!("2026-01-01T{:02}:{:02}:00Z", n / 60, n % 60), n + 2)
+    };
+    // At each seam the last of a hundred changes places with the second of the next.
+    let swapped = |n: u32| match n {
+        99 | 199 | 299 => n + 2,
+        101 | 201 | 301 => n - 2,
+        _ => n,
+    };
+    let calls: Vec<Call> = (0..400).map(|n| call(swapped(n)).parts(&["x", "y"])).collect();
+    let scripts: Vec<Script> = calls.chunks(100).map(|calls| Script::new(place(0), calls.to_vec())).collect();
+    let announced = Script::new(place(0), calls.clone()).announced();
+    let mut load = lake.destination().begin(announced).await.unwrap();
+    for script in &scripts {
+        load.write(script.change()).await.unwrap();
+    }
+    load.commit(place(1)).await.unwrap();
+    assert_eq!(lake.table("calls").len(), calls.len());
+    assert_eq!(lake.table("call_parts").len(), 2 * calls.len());
+    assert_eq!(data_files(&lake.root(), "calls").len(), 1);
+    assert_eq!(data_files(&lake.root(), "call_parts").len(), 1);
+}
+
+#[tokio::test]
 async fn what_was_loaded_can_be_read_from_tables_too() {
     let lake = Lake::new();
     load(&lake, 0, two_months()).await;
