@@ -81,7 +81,10 @@ pub(crate) fn destinations(effective: &Effective) -> Result<Vec<Arc<dyn Destinat
     effective.settings.destinations.iter().map(|settings| destination(settings, effective)).collect()
 }
 
-fn destination(settings: &DestinationSettings, effective: &Effective) -> Result<Arc<dyn Destination>> {
+pub(crate) fn destination(
+    settings: &DestinationSettings,
+    effective: &Effective,
+) -> Result<Arc<dyn Destination>> {
     let url = destination_url(settings)?;
     Ok(match settings.kind {
         DestinationKind::Parquet => Arc::new(ParquetDestination::open(

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::args::Args;
 use crate::output::paint;
-use crate::settings::{Effective, credentials};
+use crate::settings::{DestinationSettings, Effective, credentials};
 use crate::{exit, wiring};
 
 #[derive(Serialize)]
@@ -36,10 +36,9 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         checks.push(done("credentials", api(&effective, store.clone()).await));
         checks.push(done("quota", quota(&effective, store).await));
     }
-    for destination in wiring::destinations(&effective)? {
-        let what = format!("destination {}", destination.name());
-        let state = destination.inspect().await.map(|state| format!("at position {}", state.position));
-        checks.push(done(&what, state));
+    for settings in &effective.settings.destinations {
+        let what = format!("destination {}", settings.name);
+        checks.push(done(&what, destination(settings, &effective).await));
     }
     if args.json {
         super::print_json(&checks)?;
@@ -74,6 +73,11 @@ async fn api(effective: &Effective, store: Arc<Store>) -> clarion_core::Result<S
     let checked = stop.or(source.check()).await;
     source.settle().await?;
     checked.map(|()| format!("accepted by {}", effective.settings.source.base_url))
+}
+
+async fn destination(settings: &DestinationSettings, effective: &Effective) -> clarion_core::Result<String> {
+    let state = wiring::destination(settings, effective)?.inspect().await?;
+    Ok(format!("at position {}", state.position))
 }
 
 async fn quota(effective: &Effective, store: &Store) -> clarion_core::Result<String> {
