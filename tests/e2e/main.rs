@@ -8,6 +8,7 @@
 
 mod audit;
 mod bad_input;
+mod commands;
 mod crash;
 mod faults;
 mod harness;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use clarion_simulator::{Control, Edit, Simulator};
 use serde_json::{Value, json};
 
@@ -22,6 +22,12 @@ async fn history() -> (Simulator, Workspace) {
         let merge = json!({"title": "second version", "transcript": []});
         control.edit(Edit::Patch { id: id.clone(), merge });
         control.edit(Edit::SetStatus { id, status: "PROCESSED".to_owned(), at: Utc::now() });
+    }
+    // Recent enough to be listed again.
+    let time = Utc::now() - TimeDelta::days(2);
+    for (call, private) in control.call_ids().iter().skip(20).zip([true, true, false, false]) {
+        control.edit(Edit::Reschedule { id: call.clone(), time });
+        control.edit(Edit::SetPrivate { id: call.clone(), private });
     }
     control.edit(Edit::AddField { name: "host_mood".to_owned(), value: json!("calm") });
     control.edit(Edit::ChangeType { field: "metrics/call_duration".to_owned() });

@@ -12,8 +12,8 @@ use clarion_simulator::{Options, Simulator};
 pub(crate) use binary::{Ran, Running};
 pub(crate) use database::Database;
 pub(crate) use outside::{outside_reader, real_data};
-pub(crate) use tables::{Tables, files, lake_tables, parquet_rows, snapshot, warehouse_tables, without};
-pub(crate) use truth::{assert_truth, compare, differences, problems, write_truth};
+pub(crate) use tables::{Tables, files, lake_tables, snapshot, warehouse_tables, without};
+pub(crate) use truth::{assert_truth, compare, problems, write_truth};
 pub(crate) use workspace::{Layout, Workspace};
 
 /// A small generated workspace without limits: `calls` calls of eight turns.

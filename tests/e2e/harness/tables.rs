@@ -78,7 +78,7 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The rows of one file as JSON, nulls included.
-pub(crate) fn parquet_rows(path: &Path) -> Vec<Value> {
+fn parquet_rows(path: &Path) -> Vec<Value> {
     let file = File::open(path).expect("the file is there");
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
     let reader = reader.unwrap_or_else(|error| panic!("{} is not whole: {error}", path.display()));

@@ -11,7 +11,7 @@ use super::{Database, Workspace, outside_reader};
 
 /// Every table of every destination against the truth of the simulator: what is missing, too many, doubled or
 /// different. Rows of calls that the simulator no longer has are left out of it.
-pub(crate) async fn differences(workspace: &Workspace, control: &Control) -> Vec<String> {
+async fn differences(workspace: &Workspace, control: &Control) -> Vec<String> {
     let truth = write_truth(control);
     let mut found = Vec::new();
     for (reader, result) in compare(workspace, truth.path(), &["duckdb"]).await {

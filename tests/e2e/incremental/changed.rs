@@ -37,6 +37,40 @@ async fn changed_calls_cost_a_request_each_and_equal_the_truth() {
 }
 
 #[tokio::test]
+async fn many_changed_calls_cost_a_request_each_and_their_pages() {
+    let simulator = simulate(small(200)).await;
+    let control = simulator.control();
+    let workspace = Workspace::new(&simulator.url(), layout().await);
+    workspace.sync();
+    control.reset_log();
+    let changed = change_status(&control, 130);
+    assert_eq!(changed, 130);
+    workspace.sync();
+    let bound = idle_bound(&control, RELIST) + added_bound(changed);
+    assert!(control.count() <= bound, "{} requests, more than {bound}", control.count());
+    assert_truth(&workspace, &control).await;
+}
+
+#[tokio::test]
+async fn private_calls_that_are_not_asked_for_are_not_there() {
+    let simulator = simulate(small(80)).await;
+    let control = simulator.control();
+    let layout = Layout { source: "include_private = false".to_owned(), ..Layout::both().await };
+    let workspace = Workspace::new(&simulator.url(), layout);
+    workspace.sync();
+    let private = control.private_ids();
+    assert!(!private.is_empty());
+    let tables = lake_tables(&workspace.lake());
+    let public = control.call_ids().into_iter().filter(|id| !private.contains(id));
+    let mut public: Vec<String> = public.collect();
+    let mut found: Vec<String> = tables["calls"].iter().map(id).collect();
+    public.sort();
+    found.sort();
+    assert_eq!(found, public);
+    assert!(tables["calls"].iter().all(|row| row["is_private"] == false));
+}
+
+#[tokio::test]
 async fn a_silent_edit_of_a_recent_call_is_seen_with_its_details() {
     let simulator = simulate(small(60)).await;
     let control = simulator.control();
