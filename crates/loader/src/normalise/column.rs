@@ -57,19 +57,19 @@ pub(super) enum Value<'a> {
 
 impl Builder {
     /// `contract` is what the vendor declared, `kind` what it takes to hold the values.
-    pub(super) fn new(kind: &ColumnType, contract: Option<&ColumnType>, rows: usize) -> Self {
+    pub(super) fn new(kind: &ColumnType, contract: Option<&ColumnType>) -> Self {
         let array = match kind {
-            ColumnType::Boolean => Array::Boolean(BooleanBuilder::with_capacity(rows)),
-            ColumnType::Integer | ColumnType::BigInteger => Array::Integer(Int64Builder::with_capacity(rows)),
-            ColumnType::Double => Array::Double(Float64Builder::with_capacity(rows)),
+            ColumnType::Boolean => Array::Boolean(BooleanBuilder::new()),
+            ColumnType::Integer | ColumnType::BigInteger => Array::Integer(Int64Builder::new()),
+            ColumnType::Double => Array::Double(Float64Builder::new()),
             ColumnType::Timestamp => {
-                let builder = TimestampMicrosecondBuilder::with_capacity(rows);
+                let builder = TimestampMicrosecondBuilder::new();
                 Array::Timestamp(builder.with_data_type(kind.arrow()))
             }
-            ColumnType::Text => Array::Text(StringBuilder::with_capacity(rows, 0)),
-            ColumnType::Json => Array::Json(StringBuilder::with_capacity(rows, 0)),
-            ColumnType::Struct(fields) => Array::Struct(Struct::new(fields, contract, rows)),
-            ColumnType::List(item) => Array::List(Box::new(List::new(item, contract, rows))),
+            ColumnType::Text => Array::Text(StringBuilder::new()),
+            ColumnType::Json => Array::Json(StringBuilder::new()),
+            ColumnType::Struct(fields) => Array::Struct(Struct::new(fields, contract)),
+            ColumnType::List(item) => Array::List(Box::new(List::new(item, contract))),
         };
         Self { array, contract: contract.cloned() }
     }
@@ -182,12 +182,12 @@ impl Builder {
 }
 
 impl Struct {
-    fn new(fields: &[(String, ColumnType)], contract: Option<&ColumnType>, rows: usize) -> Self {
+    fn new(fields: &[(String, ColumnType)], contract: Option<&ColumnType>) -> Self {
         let build = |(name, kind): &(String, ColumnType)| {
             let field: FieldRef = Arc::new(kind.field(name, true));
-            (field, Builder::new(kind, field_contract(contract, name), rows))
+            (field, Builder::new(kind, field_contract(contract, name)))
         };
-        Self { fields: fields.iter().map(build).collect(), valid: NullBufferBuilder::new(rows) }
+        Self { fields: fields.iter().map(build).collect(), valid: NullBufferBuilder::new(0) }
     }
 
     fn append(
@@ -222,15 +222,15 @@ impl Struct {
 }
 
 impl List {
-    fn new(item: &ColumnType, contract: Option<&ColumnType>, rows: usize) -> Self {
-        let mut ends = BufferBuilder::new(rows + 1);
+    fn new(item: &ColumnType, contract: Option<&ColumnType>) -> Self {
+        let mut ends = BufferBuilder::new(0);
         ends.append(0);
         Self {
             field: ColumnType::list_item(item),
-            items: Builder::new(item, item_contract(contract), rows),
+            items: Builder::new(item, item_contract(contract)),
             ends,
             count: 0,
-            valid: NullBufferBuilder::new(rows),
+            valid: NullBufferBuilder::new(0),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Vendor JSON to Arrow: one chunk of journal records to one change set.
 //!
-//! Two passes over a chunk: the first learns the types, the second writes the rows, so that a batch never has to be
-//! cast. Pure and synchronous.
+//! Pure and synchronous; one pass: a record is read, widens its tables' schemas if it must, becomes rows and is
+//! forgotten.
 //!
 //! In a field that the contract does not declare, empty lists and objects count as null: they tell no type, and a
 //! column that comes later could not tell them from null.

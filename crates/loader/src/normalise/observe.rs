@@ -12,9 +12,10 @@ use crate::evolve::{MAX_FIELDS, merge_types};
 /// What is nested deeper stays JSON: readers of deep structs give up sooner than the vendor.
 const MAX_DEPTH: u32 = 10;
 
-/// Widens `kind` so that it holds `value`. `contract` is what the vendor declared for this place, if anything.
-pub(super) fn observe(kind: &mut ColumnType, value: &Json<'_>, contract: Option<&ColumnType>) {
-    observe_at(kind, value, contract, 0);
+/// Widens `kind` so that it holds `value`, and says whether it had to. `contract` is what the vendor declared for
+/// this place, if anything.
+pub(super) fn observe(kind: &mut ColumnType, value: &Json<'_>, contract: Option<&ColumnType>) -> bool {
+    observe_at(kind, value, contract, 0)
 }
 
 /// The type that a value shows; `None` if it says nothing.
@@ -22,31 +23,37 @@ pub(super) fn infer(value: &Json<'_>) -> Option<ColumnType> {
     infer_at(value, None, 0)
 }
 
-fn observe_at(kind: &mut ColumnType, value: &Json<'_>, contract: Option<&ColumnType>, depth: u32) {
+fn observe_at(kind: &mut ColumnType, value: &Json<'_>, contract: Option<&ColumnType>, depth: u32) -> bool {
     match (&mut *kind, value) {
         (_, Json::Null)
         | (ColumnType::Json, _)
         | (ColumnType::Text, Json::Text(_) | Json::Number(_) | Json::Bool(_))
-        | (ColumnType::Boolean, Json::Bool(_)) => {}
+        | (ColumnType::Boolean, Json::Bool(_)) => false,
         // A contract time never widens.
-        _ if contract == Some(&ColumnType::Timestamp) => {}
+        _ if contract == Some(&ColumnType::Timestamp) => false,
         (ColumnType::List(item), Json::List(items)) => {
+            let mut is_wider = false;
             for value in items {
-                observe_at(item, value, item_contract(contract), depth + 1);
+                is_wider |= observe_at(item, value, item_contract(contract), depth + 1);
             }
+            is_wider
         }
         (ColumnType::Struct(known), Json::Object(fields)) => {
-            observe_fields(known, fields, contract, depth);
+            let is_wider = observe_fields(known, fields, contract, depth);
             if known.len() > MAX_FIELDS {
                 *kind = ColumnType::Json;
             }
+            is_wider
         }
-        _ => {
-            if let Some(seen) = infer_at(value, contract, depth) {
-                *kind = merge_types(kind, &seen);
-            }
-        }
+        _ => infer_at(value, contract, depth).is_some_and(|seen| widen(kind, &seen)),
     }
+}
+
+fn widen(kind: &mut ColumnType, seen: &ColumnType) -> bool {
+    let wider = merge_types(kind, seen);
+    let is_wider = wider != *kind;
+    *kind = wider;
+    is_wider
 }
 
 fn observe_fields(
@@ -54,18 +61,21 @@ fn observe_fields(
     fields: &[(Cow<'_, str>, Json<'_>)],
     contract: Option<&ColumnType>,
     depth: u32,
-) {
+) -> bool {
+    let mut is_wider = false;
     for (name, value) in fields {
         let contract = field_contract(contract, name);
         match known.binary_search_by(|(field, _)| field.as_str().cmp(name)) {
-            Ok(at) => observe_at(&mut known[at].1, value, contract, depth + 1),
+            Ok(at) => is_wider |= observe_at(&mut known[at].1, value, contract, depth + 1),
             Err(at) => {
                 if let Some(seen) = infer_at(value, contract, depth + 1) {
                     known.insert(at, (name.to_string(), seen));
+                    is_wider = true;
                 }
             }
         }
     }
+    is_wider
 }
 
 fn infer_at(value: &Json<'_>, contract: Option<&ColumnType>, depth: u32) -> Option<ColumnType> {

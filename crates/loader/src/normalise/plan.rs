@@ -8,13 +8,12 @@ use clarion_core::{Column, ColumnType, StreamName, TableName, TableSchema};
 use super::contract::{Child, Computed, Contract, Field, From, Kind, Rows};
 use super::names::column_name;
 use super::observe::{infer, observe};
-use super::rows::Fields;
 use super::slots::Slots;
 use crate::evolve::{SYSTEM_COLUMNS, column_order, merge_types};
 
 /// What is known of one table.
 pub(super) struct Plan {
-    /// As of the last [`Plan::refresh`].
+    /// As the columns are between two rows.
     schema: Arc<TableSchema>,
     pub(super) columns: Vec<PlanColumn>,
     pub(super) slots: Slots,
@@ -110,50 +109,51 @@ impl Plan {
         self.columns.iter().any(|column| matches!(column.from, ValueFrom::Computed(other) if other == value))
     }
 
-    /// Widens columns so that they hold an object's values, and adds columns for fields that are new.
-    pub(super) fn observe<'a>(&mut self, fields: &'a Fields<'a>, values: &mut Vec<Option<&'a Json<'a>>>) {
-        self.slots.spread(fields, values);
+    /// Widens columns so that they hold a row's values, and adds columns for fields that are new. Says whether the
+    /// schema changed.
+    pub(super) fn observe(&mut self, values: &[Option<&Json<'_>>]) -> bool {
+        let mut is_wider = false;
         for column in &mut self.columns {
             let value = match column.from {
-                ValueFrom::Slot(slot) => values.get(slot).copied().flatten(),
-                ValueFrom::Inner(slot, name) => {
-                    values.get(slot).copied().flatten().and_then(|value| value.get(name))
-                }
+                ValueFrom::Slot(slot) => values[slot],
+                ValueFrom::Inner(slot, name) => values[slot].and_then(|value| value.get(name)),
                 _ => None,
             };
             if let Some(value) = value {
-                observe(&mut column.column.kind, value, column.contract.as_ref());
+                is_wider |= observe(&mut column.column.kind, value, column.contract.as_ref());
             }
         }
-        self.find_new_fields(values);
-    }
-
-    /// Brings the schema up to what was observed.
-    pub(super) fn refresh(&mut self) {
-        self.columns.sort_by(|a, b| column_order(&a.column, &b.column));
-        if self.columns.iter().map(|column| &column.column).ne(&self.schema.columns) {
-            Arc::make_mut(&mut self.schema).columns =
-                self.columns.iter().map(|column| column.column.clone()).collect();
+        is_wider |= self.find_new_fields(values);
+        if is_wider {
+            self.refresh();
         }
+        is_wider
     }
 
-    fn find_new_fields(&mut self, values: &[Option<&Json<'_>>]) {
+    /// Brings the schema up to the columns.
+    fn refresh(&mut self) {
+        self.columns.sort_by(|a, b| column_order(&a.column, &b.column));
+        let columns = self.columns.iter().map(|column| column.column.clone());
+        Arc::make_mut(&mut self.schema).columns = columns.collect();
+    }
+
+    fn find_new_fields(&mut self, values: &[Option<&Json<'_>>]) -> bool {
         for slot in self.is_claimed.len()..values.len() {
             self.is_claimed.push(false);
             self.unclaimed.push(slot);
         }
-        if self.unclaimed.is_empty() {
-            return;
-        }
         let mut waiting = std::mem::take(&mut self.unclaimed);
-        waiting.retain(|slot| match values.get(*slot).copied().flatten().and_then(infer) {
+        let before = waiting.len();
+        waiting.retain(|slot| match values[*slot].and_then(infer) {
             Some(kind) => {
                 self.add_inferred(*slot, kind);
                 false
             }
             None => true,
         });
+        let has_new = waiting.len() < before;
         self.unclaimed = waiting;
+        has_new
     }
 
     fn add_inferred(&mut self, slot: usize, kind: ColumnType) {

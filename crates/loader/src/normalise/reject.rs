@@ -25,13 +25,12 @@ impl Rejects {
         }
     }
 
-    /// Hands the reasons of the record over and is empty for the next one.
-    pub(super) fn take<'a>(
-        &'a mut self,
+    pub(super) fn into_values<'a>(
+        self,
         stream: &'a StreamName,
         key: &'a RecordKey,
     ) -> impl Iterator<Item = RejectedValue> + 'a {
-        let reasons = self.reasons.drain(..);
+        let reasons = self.reasons.into_iter();
         reasons.map(|reason| RejectedValue { stream: stream.clone(), key: key.clone(), reason })
     }
 }

@@ -6,6 +6,7 @@ use clarion_core::json::Json;
 
 use super::contract::Rows;
 use super::people::{People, Person};
+use super::record::Record;
 use super::reject::Rejects;
 
 pub(super) type Fields<'a> = [(Cow<'a, str>, Json<'a>)];
@@ -21,33 +22,37 @@ pub(super) struct Row<'a> {
     pub(super) person: Option<&'a Person<'a>>,
 }
 
+/// A record while its rows are written.
+pub(super) struct Pass<'a> {
+    pub(super) record: &'a Record<'a>,
+    pub(super) people: &'a People<'a>,
+    /// Microseconds since 1970.
+    pub(super) loaded_at: i64,
+    /// Values of the row in hand by slot.
+    pub(super) values: Vec<Option<&'a Json<'a>>>,
+    pub(super) rejects: Rejects,
+}
+
 /// Hands every row of a record to `visit`. An index is the place in the vendor's list, also if a neighbour is no row.
-pub(super) fn each_row<'a>(
-    rows: Rows,
-    record: &'a Json<'a>,
-    people: &'a People<'a>,
-    rejects: &mut Rejects,
-    mut visit: impl FnMut(Row<'a>, &mut Rejects),
-) {
+pub(super) fn each_row<'a>(rows: Rows, pass: &mut Pass<'a>, mut visit: impl FnMut(Row<'a>, &mut Pass<'a>)) {
+    let (record, people) = (&pass.record.json, pass.people);
     match rows {
         Rows::Participants => {
             for (index, person) in people.iter().enumerate() {
-                let Json::Object(fields) = person.object else {
-                    continue;
-                };
-                visit(Row { fields, outer: 0, index, person: Some(person) }, rejects);
+                let Json::Object(fields) = person.object else { continue };
+                visit(Row { fields, outer: 0, index, person: Some(person) }, pass);
             }
         }
         Rows::List(path) => {
-            each_object(at_path(record, path), rejects, |index, fields, rejects| {
-                visit(Row { fields, outer: 0, index, person: None }, rejects);
+            each_object(at_path(record, path), pass, |index, fields, pass| {
+                visit(Row { fields, outer: 0, index, person: None }, pass);
             });
         }
         Rows::Nested(path, inner) => {
             let list = at_path(record, path).and_then(Json::as_list).unwrap_or_default();
             for (outer, item) in list.iter().enumerate() {
-                each_object(item.get(inner), rejects, |index, fields, rejects| {
-                    visit(Row { fields, outer, index, person: None }, rejects);
+                each_object(item.get(inner), pass, |index, fields, pass| {
+                    visit(Row { fields, outer, index, person: None }, pass);
                 });
             }
         }
@@ -71,19 +76,19 @@ fn at_path<'a>(record: &'a Json<'a>, path: &str) -> Option<&'a Json<'a>> {
 
 fn each_object<'a>(
     list: Option<&'a Json<'a>>,
-    rejects: &mut Rejects,
-    mut visit: impl FnMut(usize, &'a Fields<'a>, &mut Rejects),
+    pass: &mut Pass<'a>,
+    mut visit: impl FnMut(usize, &'a Fields<'a>, &mut Pass<'a>),
 ) {
     let items = match list {
         None | Some(Json::Null) => return,
         Some(Json::List(items)) => items,
-        Some(_) => return rejects.push("", "not a list"),
+        Some(_) => return pass.rejects.push("", "not a list"),
     };
     for (index, item) in items.iter().enumerate() {
         match item {
-            Json::Object(fields) => visit(index, fields, rejects),
+            Json::Object(fields) => visit(index, fields, pass),
             Json::Null => {}
-            _ => rejects.push("", "an item is not an object"),
+            _ => pass.rejects.push("", "an item is not an object"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clarion_core::json::Json;
+use arrow::array::UInt64Array;
 use clarion_core::{
     ChangeSet, Item, Op, RecordKey, RejectedValue, StreamName, TableChange, TableName, TableSchema, Tombstone,
 };
@@ -13,8 +13,8 @@ use super::people::People;
 use super::plan::Plan;
 use super::record::Record;
 use super::reject::Rejects;
-use super::rows::{Row, each_row};
-use super::write::{Context, Writer};
+use super::rows::{Pass, Row, each_row};
+use super::write::Writer;
 
 pub(super) struct StreamTables {
     stream: StreamName,
@@ -26,6 +26,34 @@ pub(super) struct StreamTables {
 struct ChildTable {
     rows: Rows,
     plan: Plan,
+}
+
+/// What one chunk adds to the tables.
+struct Load {
+    loaded_at: i64,
+    table: Writer,
+    children: Vec<ChildRows>,
+    /// Times and keys of the records in the order in which they were written.
+    written: Vec<(Option<i64>, RecordKey)>,
+}
+
+struct ChildRows {
+    writer: Writer,
+    /// Where each record's rows end.
+    ends: Vec<usize>,
+}
+
+impl Load {
+    fn new(tables: &StreamTables, loaded_at: i64) -> Self {
+        let child_rows =
+            |child: &ChildTable| ChildRows { writer: Writer::new(&child.plan), ends: Vec::new() };
+        Self {
+            loaded_at,
+            table: Writer::new(&tables.table),
+            children: tables.children.iter().map(child_rows).collect(),
+            written: Vec::new(),
+        }
+    }
 }
 
 impl StreamTables {
@@ -53,88 +81,56 @@ impl StreamTables {
 
     /// Adds the changes of the stream's tables to `change`.
     pub(super) fn normalise(&mut self, items: &[&Item<'_>], loaded_at: i64, change: &mut ChangeSet) {
-        let records = self.read(items, &mut change.rejected);
-        let people: Vec<People<'_>> = if self.children.is_empty() {
-            Vec::new()
-        } else {
-            records.iter().map(|record| People::of(&record.json)).collect()
-        };
-        self.observe(&records, &people);
-        self.write(&records, &people, loaded_at, change);
-        let first = change.tables.len() - 1 - self.children.len();
-        self.finish_tables(items, &records, &mut change.tables[first..]);
-    }
-
-    /// The records that are objects, sorted by time (none first), then key.
-    fn read<'a>(&self, items: &[&'a Item<'a>], rejected: &mut Vec<RejectedValue>) -> Vec<Record<'a>> {
-        let time = self.contract.and_then(|contract| contract.time);
-        let mut records = Vec::with_capacity(items.len());
-        for item in items.iter().filter(|item| item.entry.op == Op::Upsert) {
+        let mut upserts: Vec<&Item<'_>> =
+            items.iter().copied().filter(|item| item.entry.op == Op::Upsert).collect();
+        // Nearly always the order of the records' own times, so that nothing has to be moved afterwards.
+        upserts.sort_by_key(|item| (item.entry.time, &item.entry.key));
+        let mut load = Load::new(self, loaded_at);
+        for item in upserts {
+            let time = self.contract.and_then(|contract| contract.time);
             match Record::read(item, time) {
-                Ok(record) => records.push(record),
-                Err(reason) => rejected.push(RejectedValue {
+                Ok(record) => self.write(&record, &mut load, &mut change.rejected),
+                Err(reason) => change.rejected.push(RejectedValue {
                     stream: self.stream.clone(),
                     key: item.entry.key.clone(),
                     reason: format!("record: {reason}"),
                 }),
             }
         }
-        records.sort_by(|a, b| (a.time, &a.item.entry.key).cmp(&(b.time, &b.item.entry.key)));
-        records
+        self.finish(items, load, change);
     }
 
-    fn observe<'a>(&mut self, records: &'a [Record<'a>], people: &'a [People<'a>]) {
-        let mut values: Vec<Option<&Json<'_>>> = Vec::new();
-        let mut ignored = Rejects::default();
-        for record in records {
-            self.table.observe(record.fields(), &mut values);
+    fn write(&mut self, record: &Record<'_>, load: &mut Load, rejected: &mut Vec<RejectedValue>) {
+        let people = if self.children.is_empty() { People::default() } else { People::of(&record.json) };
+        let (loaded_at, key) = (load.loaded_at, &record.item.entry.key);
+        let mut pass =
+            Pass { record, people: &people, loaded_at, values: Vec::new(), rejects: Rejects::default() };
+        let own = Row { fields: record.fields(), outer: 0, index: 0, person: None };
+        load.table.write(&mut self.table, &own, &mut pass);
+        for (child, rows) in self.children.iter_mut().zip(&mut load.children) {
+            pass.rejects.within(child.rows.path());
+            each_row(child.rows, &mut pass, |row, pass| rows.writer.write(&mut child.plan, &row, pass));
+            rows.ends.push(rows.writer.len());
         }
-        for child in &mut self.children {
-            for (record, people) in records.iter().zip(people) {
-                each_row(child.rows, &record.json, people, &mut ignored, |row, _| {
-                    child.plan.observe(row.fields, &mut values);
-                });
-            }
-            child.plan.refresh();
-        }
-        self.table.refresh();
+        rejected.extend(pass.rejects.into_values(&self.stream, key));
+        load.written.push((record.time, key.clone()));
     }
 
-    fn write<'a>(
-        &mut self,
-        records: &'a [Record<'a>],
-        people: &'a [People<'a>],
-        loaded_at: i64,
-        change: &mut ChangeSet,
-    ) {
-        let nobody = People::default();
-        let mut rejects = Rejects::default();
-        let mut table = Writer::new(&self.table, records.len());
-        let mut children: Vec<Writer<'_>> =
-            self.children.iter().map(|child| Writer::new(&child.plan, 0)).collect();
-        for (at, record) in records.iter().enumerate() {
-            let people = people.get(at).unwrap_or(&nobody);
-            let context = Context { record, people, loaded_at };
-            rejects.within("");
-            let own = Row { fields: record.fields(), outer: 0, index: 0, person: None };
-            table.write(&mut self.table, &own, &context, &mut rejects);
-            for (child, writer) in self.children.iter_mut().zip(&mut children) {
-                rejects.within(child.rows.path());
-                each_row(child.rows, &record.json, people, &mut rejects, |row, rejects| {
-                    writer.write(&mut child.plan, &row, &context, rejects);
-                });
-            }
-            change.rejected.extend(rejects.take(&self.stream, &record.item.entry.key));
+    fn finish(&self, items: &[&Item<'_>], load: Load, change: &mut ChangeSet) {
+        let order = sorted(&load.written);
+        let first = change.tables.len();
+        let rows = order.as_ref().map(|order| order.iter().map(|at| *at as u64).collect());
+        change.tables.push(table_change(&self.table, load.table, rows));
+        for (child, rows) in self.children.iter().zip(load.children) {
+            let order = order.as_ref().map(|order| rows_of(order, &rows.ends));
+            change.tables.push(table_change(&child.plan, rows.writer, order));
         }
-        change.tables.push(table_change(&self.table, table));
-        for (child, writer) in self.children.iter().zip(children) {
-            change.tables.push(table_change(&child.plan, writer));
-        }
+        let parents: Vec<RecordKey> = load.written.into_iter().map(|(_, key)| key).collect();
+        Self::complete(items, &parents, &mut change.tables[first..]);
     }
 
     /// Adds what the tables have to know beside rows: parents whose children are replaced, and what is deleted.
-    fn finish_tables(&self, items: &[&Item<'_>], records: &[Record<'_>], tables: &mut [TableChange]) {
-        let parents: Vec<RecordKey> = records.iter().map(|record| record.item.entry.key.clone()).collect();
+    fn complete(items: &[&Item<'_>], parents: &[RecordKey], tables: &mut [TableChange]) {
         let deleted = items.iter().filter(|item| item.entry.op == Op::Delete);
         let tombstones: Vec<Tombstone> = deleted
             .map(|item| Tombstone {
@@ -146,17 +142,36 @@ impl StreamTables {
             .collect();
         for table in tables {
             if table.schema.parent.is_some() {
-                table.parents.clone_from(&parents);
+                table.parents = parents.to_vec();
             }
             table.tombstones.clone_from(&tombstones);
         }
     }
 }
 
-fn table_change(plan: &Plan, writer: Writer<'_>) -> TableChange {
+/// The order of records by time (none first), then key; `None` if they were written in it.
+fn sorted(written: &[(Option<i64>, RecordKey)]) -> Option<Vec<usize>> {
+    if written.is_sorted() {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..written.len()).collect();
+    order.sort_by_key(|at| &written[*at]);
+    Some(order)
+}
+
+/// The rows of the records in `order`, given where each record's rows end.
+fn rows_of(order: &[usize], ends: &[usize]) -> UInt64Array {
+    let rows = |at: usize| {
+        let start = if at == 0 { 0 } else { ends[at - 1] };
+        start as u64..ends[at] as u64
+    };
+    order.iter().flat_map(|at| rows(*at)).collect()
+}
+
+fn table_change(plan: &Plan, writer: Writer, rows: Option<UInt64Array>) -> TableChange {
     TableChange {
         schema: Arc::clone(plan.schema()),
-        rows: writer.finish(plan),
+        rows: writer.finish(plan, rows),
         parents: Vec::new(),
         tombstones: Vec::new(),
     }

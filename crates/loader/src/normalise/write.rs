@@ -1,33 +1,34 @@
 //! Rows written into a table's builders.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions, StringBuilder};
+use arrow::array::{RecordBatch, StringBuilder, UInt64Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::SchemaRef;
+use clarion_core::Result;
 use clarion_core::json::Json;
 
 use super::column::{Builder, Value};
 use super::contract::Computed;
-use super::people::{People, Person};
+use super::people::Person;
 use super::plan::{Plan, PlanColumn, ValueFrom};
-use super::record::Record;
 use super::reject::Rejects;
-use super::rows::Row;
+use super::rows::{Pass, Row};
 use super::value::{call_seconds, person_key};
+use crate::evolve::conform;
 
 /// The rows of one table in one change set.
-pub(super) struct Writer<'a> {
+///
+/// Types are learnt while rows are written: when a row needs a wider schema, the rows before it are sealed as they
+/// are and brought to the final schema at the end. That is rare, so that a record is read, written and forgotten
+/// while it is still in the processor's cache.
+pub(super) struct Writer {
     builders: Vec<Builder>,
-    /// Values of the row in hand by slot; one allocation for all rows.
-    values: Vec<Option<&'a Json<'a>>>,
+    schema: SchemaRef,
     rows: usize,
+    sealed: Vec<RecordBatch>,
     needs_person: bool,
-}
-
-/// What all rows of a record share.
-pub(super) struct Context<'a> {
-    pub(super) record: &'a Record<'a>,
-    pub(super) people: &'a People<'a>,
-    pub(super) loaded_at: i64,
 }
 
 /// A row, and who it is about.
@@ -37,53 +38,88 @@ struct Subject<'a> {
     person: Option<&'a Person<'a>>,
 }
 
-impl<'a> Writer<'a> {
-    pub(super) fn new(plan: &Plan, rows: usize) -> Self {
-        let build = |column: &PlanColumn| Builder::new(&column.column.kind, column.contract.as_ref(), rows);
+impl Writer {
+    pub(super) fn new(plan: &Plan) -> Self {
         let about_people = [Computed::PersonId, Computed::PersonName, Computed::PersonInternal];
         Self {
-            builders: plan.columns.iter().map(build).collect(),
-            values: Vec::new(),
+            builders: builders(plan),
+            schema: plan.schema().arrow(),
             rows: 0,
+            sealed: Vec::new(),
             needs_person: about_people.into_iter().any(|value| plan.computes(value)),
         }
     }
 
-    /// Appends one value to every column; the row's fields must have been observed before.
-    pub(super) fn write(
-        &mut self,
-        plan: &mut Plan,
-        row: &Row<'a>,
-        context: &Context<'a>,
-        rejects: &mut Rejects,
-    ) {
-        plan.slots.spread(row.fields, &mut self.values);
-        let values = &self.values;
-        let id = values[plan.person];
-        let found = || if self.needs_person { context.people.find(id) } else { None };
-        let subject = Subject { row, id, person: row.person.or_else(found) };
+    /// Rows so far.
+    pub(super) fn len(&self) -> usize {
+        self.rows + self.sealed.iter().map(RecordBatch::num_rows).sum::<usize>()
+    }
+
+    /// Appends one value to every column, which widen as they must.
+    pub(super) fn write<'a>(&mut self, plan: &mut Plan, row: &Row<'a>, pass: &mut Pass<'a>) {
+        plan.slots.spread(row.fields, &mut pass.values);
+        if plan.observe(&pass.values) {
+            self.seal();
+            self.builders = builders(plan);
+            self.schema = plan.schema().arrow();
+        }
+        let id = pass.values[plan.person];
+        let found = if self.needs_person { row.person.or_else(|| pass.people.find(id)) } else { None };
+        let subject = Subject { row, id, person: found };
         for (column, builder) in plan.columns.iter().zip(&mut self.builders) {
+            let rejects = &mut pass.rejects;
             match column.from {
-                ValueFrom::Slot(slot) => builder.append(values[slot], plan.slots.name(slot), rejects),
+                ValueFrom::Slot(slot) => builder.append(pass.values[slot], plan.slots.name(slot), rejects),
                 ValueFrom::Inner(slot, name) => {
-                    builder.append(values[slot].and_then(|object| object.get(name)), name, rejects);
+                    builder.append(pass.values[slot].and_then(|object| object.get(name)), name, rejects);
                 }
                 ValueFrom::Seconds(slot) => {
-                    push_seconds(builder, values[slot], plan.slots.name(slot), rejects)
+                    push_seconds(builder, pass.values[slot], plan.slots.name(slot), rejects);
                 }
-                ValueFrom::Computed(value) => push_computed(builder, value, &subject, context, rejects),
+                ValueFrom::Computed(value) => push_computed(builder, value, &subject, pass),
                 ValueFrom::Nowhere => builder.append_null(),
             }
         }
         self.rows += 1;
     }
 
-    pub(super) fn finish(self, plan: &Plan) -> RecordBatch {
-        let arrays = self.builders.into_iter().map(Builder::finish).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        RecordBatch::try_new_with_options(plan.schema().arrow(), arrays, &options)
-            .expect("the builders were made from the schema and every row went to all of them")
+    /// All rows in the table's final schema; in the order of `rows` if it is given.
+    pub(super) fn finish(mut self, plan: &Plan, rows: Option<UInt64Array>) -> RecordBatch {
+        self.seal();
+        let batch = match self.sealed.len() {
+            0 => RecordBatch::new_empty(plan.schema().arrow()),
+            1 => self.sealed.swap_remove(0),
+            _ => self.join(plan),
+        };
+        match rows {
+            Some(rows) => take_record_batch(&batch, &rows).expect("every row is named once"),
+            None => batch,
+        }
     }
+
+    fn join(&self, plan: &Plan) -> RecordBatch {
+        let conformed = self.sealed.iter().map(|batch| conform(batch, plan.schema()));
+        let batches: Vec<RecordBatch> = conformed.collect::<Result<_>>().expect("schemas only ever widen");
+        concat_batches(&plan.schema().arrow(), &batches).expect("all batches were brought to one schema")
+    }
+
+    fn seal(&mut self) {
+        let builders = std::mem::take(&mut self.builders);
+        // What widens the schema is often the first row: there is nothing before it.
+        if self.rows == 0 {
+            return;
+        }
+        let arrays = builders.into_iter().map(Builder::finish).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+            .expect("the builders were made from the schema and every row went to all of them");
+        self.sealed.push(batch);
+        self.rows = 0;
+    }
+}
+
+fn builders(plan: &Plan) -> Vec<Builder> {
+    let build = |column: &PlanColumn| Builder::new(&column.column.kind, column.contract.as_ref());
+    plan.columns.iter().map(build).collect()
 }
 
 fn push_seconds(builder: &mut Builder, value: Option<&Json<'_>>, field: &str, rejects: &mut Rejects) {
@@ -95,33 +131,27 @@ fn push_seconds(builder: &mut Builder, value: Option<&Json<'_>>, field: &str, re
     builder.push(seconds.map(Value::Double));
 }
 
-fn push_computed(
-    builder: &mut Builder,
-    value: Computed,
-    subject: &Subject<'_>,
-    context: &Context<'_>,
-    rejects: &mut Rejects,
-) {
+fn push_computed(builder: &mut Builder, value: Computed, subject: &Subject<'_>, pass: &mut Pass<'_>) {
     let person = subject.person;
     let value = match value {
-        Computed::TranscriptText => return builder.push_written(|text| write_transcript(context, text)),
+        Computed::TranscriptText => return builder.push_written(|text| write_transcript(pass, text)),
         Computed::OuterIndex => Some(index(subject.row.outer)),
         Computed::Index => Some(index(subject.row.index)),
         Computed::Role => person.map(|person| Value::Text(person.role.name())),
-        Computed::PersonId => person_id(subject.id, rejects).map(Value::Integer),
+        Computed::PersonId => person_id(subject.id, &mut pass.rejects).map(Value::Integer),
         Computed::PersonName => person.and_then(|person| person.name.as_deref()).map(Value::Text),
         Computed::PersonEmail => person.and_then(|person| person.email.as_deref()).map(Value::Text),
         Computed::PersonPhone => person.and_then(|person| person.phone.as_deref()).map(Value::Text),
         Computed::PersonInternal => person.and_then(Person::is_internal).map(Value::Boolean),
         Computed::Joined => person.map(|person| Value::Boolean(person.joined)),
-        of_record => of_record_value(of_record, context),
+        of_record => of_record_value(of_record, pass),
     };
     builder.push(value);
 }
 
 /// The values that are the same in all rows of a record.
-fn of_record_value<'a>(value: Computed, context: &Context<'a>) -> Option<Value<'a>> {
-    let record = context.record;
+fn of_record_value<'a>(value: Computed, pass: &Pass<'a>) -> Option<Value<'a>> {
+    let record = pass.record;
     let entry = record.item.entry;
     match value {
         Computed::Key => Some(Value::Text(entry.key.as_str())),
@@ -129,7 +159,7 @@ fn of_record_value<'a>(value: Computed, context: &Context<'a>) -> Option<Value<'
         // Unknown counts as private.
         Computed::IsPrivate => Some(Value::Boolean(entry.private != Some(false))),
         Computed::ExtractedAt => Some(Value::Timestamp(entry.observed_at.timestamp_micros())),
-        Computed::LoadedAt => Some(Value::Timestamp(context.loaded_at)),
+        Computed::LoadedAt => Some(Value::Timestamp(pass.loaded_at)),
         Computed::RunId => Some(Value::Text(record.item.run_id.as_str())),
         Computed::Position => Some(Value::Integer(record.item.position.pack())),
         _ => None,
@@ -150,13 +180,13 @@ fn person_id(id: Option<&Json<'_>>, rejects: &mut Rejects) -> Option<i64> {
 }
 
 /// `Name: text` lines; nothing at all without a transcript.
-fn write_transcript(context: &Context<'_>, out: &mut StringBuilder) -> bool {
-    let turns = context.record.json.get("transcript").and_then(Json::as_list).unwrap_or_default();
+fn write_transcript(pass: &Pass<'_>, out: &mut StringBuilder) -> bool {
+    let turns = pass.record.json.get("transcript").and_then(Json::as_list).unwrap_or_default();
     let mut is_first = true;
     for turn in turns {
         let (text, id) = text_and_person(turn);
         let Some(text) = text.and_then(Json::as_str) else { continue };
-        let label = context.people.find(id).and_then(Person::label);
+        let label = pass.people.find(id).and_then(Person::label);
         let lead = if is_first { "" } else { "\n" };
         let written = match (label, id.and_then(person_key)) {
             (Some(label), _) => out.write_str(lead).and_then(|()| out.write_str(label)),

@@ -172,3 +172,23 @@ fn an_object_with_data_for_names_is_kept_as_json() {
     let row = one(&format!("{{\"deep\":{deep}}}"));
     assert!(row["deep"].to_string().contains('1'));
 }
+
+#[test]
+fn rows_come_sorted_by_time_then_key_whatever_the_index_said() {
+    let call = |key: &str, time: &str, turns: usize| {
+        let turns = vec![json!({"text": key}); turns];
+        entry(&StreamName::CALL_DETAILS, key, &json!({"time": time, "transcript": turns}).to_string())
+    };
+    let entries = [
+        call("late", "2026-03-01T00:00:00Z", 2),
+        call("b", "2026-02-01T00:00:00Z", 0),
+        call("a", "2026-02-01T00:00:00Z", 3),
+        call("none", "soon", 1),
+    ];
+    let change = normalise(&mut fresh(), &entries);
+    let column = |table: &str, column: &str| -> Vec<String> {
+        rows_of(&change, table).iter().map(|row| row[column].as_str().unwrap_or("-").to_owned()).collect()
+    };
+    assert_eq!(column("call_details", "id"), ["none", "a", "b", "late"]);
+    assert_eq!(column("transcript_turns", "text"), ["none", "a", "a", "a", "late", "late"]);
+}
