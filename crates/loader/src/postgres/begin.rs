@@ -21,7 +21,10 @@ pub(super) async fn load(
     if !probe.schema {
         session.run(statements.create_schema(), "creating the schema").await?;
     }
-    if !probe.metadata {
+    if !spec.replace {
+        probe.check(&session.server)?;
+    }
+    if !probe.is_whole() {
         session.run(statements.create_metadata(), "creating the metadata tables").await?;
     }
     let lock_row = !fault::defect(POSITION_FIRST);
@@ -39,6 +42,7 @@ pub(super) async fn load(
     } else if let Some(damage) = damages.first() {
         return Err(damage.error(&session));
     }
+    session.prefer_indexes().await?;
     Ok(PostgresLoad::new(session, statements, spec, settings.deletes, stored))
 }
 
@@ -74,7 +78,10 @@ async fn repair(
     for damage in damages {
         match damage {
             Damage::Table(table) => {
+                // It is made anew when the rebuild has rows for it.
                 stored.tables.remove(&table);
+                let forget = statements.forget_table().query().bind(table.as_str().to_owned());
+                session.execute(forget, DOING).await?;
             }
             Damage::Column(table, column) => {
                 session.alter(statements.add_column(&table, &column), DOING).await?;

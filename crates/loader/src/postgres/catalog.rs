@@ -8,18 +8,21 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::columns::PgType;
-use super::errors::During;
+use super::errors::{During, Server};
 use super::session::Session;
 use super::sql::Statements;
 
 const DOING: &str = "reading what was loaded";
 
+pub(super) const METADATA_TABLES: [&str; 4] =
+    ["_clarion_position", "_clarion_tables", "_clarion_loads", "_clarion_schema_changes"];
+
 /// What the server can and has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Probe {
     pub(super) schema: bool,
-    /// Whether our metadata tables are there.
-    pub(super) metadata: bool,
+    /// How many of our metadata tables are there.
+    metadata: i64,
     pub(super) lz4: bool,
 }
 
@@ -51,15 +54,39 @@ type Actual = BTreeMap<String, BTreeMap<String, String>>;
 pub(super) async fn probe(session: &mut Session, schema: &str) -> Result<Probe> {
     let query = sqlx::query(
         "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1), \
-                EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                        WHERE n.nspname = $1 AND c.relname = '_clarion_position'), \
+                (SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = $1 AND c.relname = ANY ($2)), \
                 EXISTS (SELECT 1 FROM pg_catalog.pg_settings \
                         WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals))",
     );
-    let rows = session.rows(query.bind(schema), DOING).await?;
+    let metadata = METADATA_TABLES.as_slice();
+    let rows = session.rows(query.bind(schema).bind(metadata), DOING).await?;
     let row = rows.first().ok_or_else(|| session.server.error(DOING, sqlx::Error::RowNotFound))?;
     let get = |index: usize| row.try_get::<bool, _>(index).during(&session.server, DOING);
-    Ok(Probe { schema: get(0)?, metadata: get(1)?, lz4: get(2)? })
+    let metadata = row.try_get(1).during(&session.server, DOING)?;
+    Ok(Probe { schema: get(0)?, metadata, lz4: get(2)? })
+}
+
+impl Probe {
+    /// Whether nothing was ever loaded, or the schema was wiped.
+    pub(super) fn is_fresh(self) -> bool {
+        self.metadata == 0
+    }
+
+    pub(super) fn is_whole(self) -> bool {
+        usize::try_from(self.metadata).is_ok_and(|found| found == METADATA_TABLES.len())
+    }
+
+    /// Some metadata tables are there and others are not.
+    pub(super) fn check(self, server: &Server) -> Result<()> {
+        if self.is_fresh() || self.is_whole() {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Conflict, "a metadata table was dropped by hand")
+            .with("destination", &server.destination)
+            .with("expected", METADATA_TABLES.join(", "))
+            .hint(server.replay()))
+    }
 }
 
 /// `lock`: nobody else may change the position until the transaction ends.

@@ -73,7 +73,8 @@ impl Destination for PostgresDestination {
 
 async fn inspect(session: &mut Session, schema: &str) -> Result<DestinationState> {
     let probe = catalog::probe(session, schema).await?;
-    if !probe.metadata {
+    probe.check(&session.server)?;
+    if probe.is_fresh() {
         return Ok(DestinationState::default());
     }
     let statements = Statements::new(schema.to_owned(), probe.lz4);

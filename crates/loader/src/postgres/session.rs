@@ -152,10 +152,8 @@ impl Session {
             // A load is as long as its data, and waits for the normaliser in between.
             ("statement_timeout", "0"),
             ("idle_in_transaction_session_timeout", "0"),
-            // Keys are looked up by index, also in a table that was never analyzed, whose sizes the planner guesses.
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
+            // The statements are short; compiling them takes longer than running them.
+            ("jit", "off"),
         ];
         self.set(&settings).await?;
         // The server notices within this that a killed load's client is gone, and lets go of its locks. Older servers
@@ -166,6 +164,13 @@ impl Session {
         );
         self.rows(query, "setting up the transaction").await?;
         Ok(())
+    }
+
+    /// For the rest of the transaction. Keys are to be looked up by index also in a table that was never analyzed, whose
+    /// sizes the planner guesses so badly that it would read all of it for each change set.
+    pub(super) async fn prefer_indexes(&mut self) -> Result<()> {
+        let off = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"].map(|name| (name, "off"));
+        self.set(&off).await
     }
 
     pub(super) async fn close(self) {

@@ -1,11 +1,12 @@
 //! Columns that widen take their rows along, in the one text that a replay would write.
 
-use clarion_core::{ColumnType, TableSchema};
+use clarion_core::testing::rows::batch;
+use clarion_core::{ColumnType, Destination, Position, TableSchema};
 use clarion_loader::{conform, merge};
 use serde_json::{Value, json};
 
 use super::database::Database;
-use super::types::{load, load_batch, odd};
+use super::types::{change, load, load_batch, odd, spec};
 
 fn fields(fields: &[(&str, ColumnType)]) -> ColumnType {
     ColumnType::Struct(fields.iter().map(|(name, kind)| ((*name).to_owned(), kind.clone())).collect())
@@ -39,11 +40,31 @@ async fn load_wide(
     number: u32,
     value: &Value,
 ) {
-    let position = clarion_core::Position::new(1, number).pack();
+    let position = Position::new(1, number).pack();
     let row = json!({ "id": id, "_position": position, "v": value });
-    let batch = clarion_core::testing::rows::batch(narrow, &[row]);
-    let batch = conform(&batch, wide).expect("the types widen");
+    let batch = conform(&batch(narrow, &[row]), wide).expect("the types widen");
     load_batch(db, wide, batch).await.expect("the load lands");
+}
+
+#[tokio::test]
+async fn a_schema_may_widen_from_change_set_to_change_set_of_one_load() {
+    let Some(db) = Database::fresh().await else { return };
+    let narrow = odd(&[("v", ColumnType::Integer)]);
+    let wide = merge(&narrow, &odd(&[("v", ColumnType::Text), ("w", ColumnType::Boolean)]));
+    for round in 0..2 {
+        let destination = db.destination();
+        let from = destination.inspect().await.expect("it is well").position;
+        let mut load = destination.begin(spec(from)).await.expect("it begins");
+        for (line, schema) in (2..).zip([&narrow, &wide, &narrow]) {
+            let position = Position::new(round, line).pack();
+            let value = if *schema == wide { json!("five") } else { json!(5) };
+            let row = json!({ "id": line.to_string(), "_position": position, "v": value });
+            load.write(change(schema, batch(schema, &[row]))).await.expect("the rows are taken");
+        }
+        load.commit(Position::new(round, 99)).await.expect("the load lands");
+        let read = "SELECT string_agg(id || v || coalesce(w::text, '-'), ' ' ORDER BY id) FROM clari.odd";
+        assert_eq!(db.text(read).await, "25- 3five- 45-", "round {round}");
+    }
 }
 
 #[tokio::test]

@@ -101,3 +101,9 @@ async fn a_dropped_key_is_named() {
     let refused = again.run(TWO, &db).await.expect_err("there is nothing to merge by");
     assert!(refused.to_string().contains("primary key"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_dropped_metadata_table_is_named_and_a_rebuild_brings_it_back() {
+    let Some(db) = damaged("DROP TABLE clari._clarion_loads").await else { return };
+    assert_named_and_repaired(&db, &["metadata", "_clarion_loads"]).await;
+}

@@ -4,6 +4,8 @@ mod conformance;
 mod database;
 mod evolution;
 mod hands;
+#[cfg(feature = "failpoints")]
+mod kills;
 mod merging;
 mod readers;
 mod servers;

@@ -54,18 +54,25 @@ pub(crate) async fn load(
 pub(crate) async fn load_batch(db: &Database, schema: &TableSchema, rows: RecordBatch) -> Result<LoadReport> {
     let destination = db.destination();
     let from = destination.inspect().await?.position;
-    let spec = LoadSpec {
+    let mut load = destination.begin(spec(from)).await?;
+    load.write(change(schema, rows)).await?;
+    load.commit(Position::new(from.segment + 1, 99)).await
+}
+
+pub(crate) fn spec(from: Position) -> LoadSpec {
+    LoadSpec {
         run_id: RunId::new("run-1"),
         fence: 1,
         from,
         replace: false,
         loaded_at: parse_timestamp("2026-11-20T12:00:00Z").expect("a time"),
         keys: Arc::new(ChangedKeys::new()),
-    };
+    }
+}
+
+pub(crate) fn change(schema: &TableSchema, rows: RecordBatch) -> ChangeSet {
     let change = TableChange { schema: Arc::new(schema.clone()), rows, parents: vec![], tombstones: vec![] };
-    let mut load = destination.begin(spec).await?;
-    load.write(ChangeSet { tables: vec![change], ..ChangeSet::default() }).await?;
-    load.commit(Position::new(from.segment + 1, 99)).await
+    ChangeSet { tables: vec![change], ..ChangeSet::default() }
 }
 
 #[tokio::test]

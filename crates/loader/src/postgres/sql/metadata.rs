@@ -5,14 +5,14 @@ use super::{Sql, Statements};
 impl Statements {
     pub(in crate::postgres) fn create_metadata(&self) -> Sql {
         Sql(format!(
-            "CREATE TABLE {position} (\
+            "CREATE TABLE IF NOT EXISTS {position} (\
                only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), \
                position bigint NOT NULL, fence bigint NOT NULL, loaded_at timestamptz NOT NULL); \
-             CREATE TABLE {tables} (\"table\" text PRIMARY KEY, schema json NOT NULL, rows bigint NOT NULL); \
-             CREATE TABLE {loads} (run text NOT NULL, position bigint NOT NULL, \"table\" text NOT NULL, \
+             CREATE TABLE IF NOT EXISTS {tables} (\"table\" text PRIMARY KEY, schema json NOT NULL, rows bigint NOT NULL); \
+             CREATE TABLE IF NOT EXISTS {loads} (run text NOT NULL, position bigint NOT NULL, \"table\" text NOT NULL, \
                rows bigint NOT NULL, bytes bigint NOT NULL, seconds double precision NOT NULL, \
                loaded_at timestamptz NOT NULL); \
-             CREATE TABLE {changes} (run text NOT NULL, position bigint NOT NULL, \"table\" text NOT NULL, \
+             CREATE TABLE IF NOT EXISTS {changes} (run text NOT NULL, position bigint NOT NULL, \"table\" text NOT NULL, \
                change text NOT NULL, loaded_at timestamptz NOT NULL)",
             position = self.position_table(),
             tables = self.qualified("_clarion_tables"),
@@ -47,6 +47,11 @@ impl Statements {
              ON CONFLICT (\"table\") DO UPDATE SET schema = excluded.schema, rows = excluded.rows",
             self.qualified("_clarion_tables"),
         ))
+    }
+
+    /// `$1` table.
+    pub(in crate::postgres) fn forget_table(&self) -> Sql {
+        Sql(format!("DELETE FROM {} WHERE \"table\" = $1", self.qualified("_clarion_tables")))
     }
 
     /// `$1` run, `$2` position, `$3` table, `$4` rows, `$5` bytes, `$6` seconds, `$7` loaded at.
