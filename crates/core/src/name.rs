@@ -5,7 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Kind, Result};
+use crate::{Error, Kind, Result, content_hash};
+
+/// How the stand-ins for records without an id begin; no vendor's id does.
+const NAMELESS: &str = "(no id) ";
 
 /// A stream of the source, for instance `calls`; also the name of its table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -82,6 +85,16 @@ impl RecordKey {
             return Err(Error::new(Kind::Protocol, "a record has an empty key"));
         }
         Ok(Self(key))
+    }
+
+    /// Stands for a record that came without a usable id, which can be counted and reported but not stored. The same
+    /// bytes have the same stand-in.
+    pub fn nameless(data: &[u8]) -> Self {
+        Self(format!("{NAMELESS}{:016x}", content_hash(data)))
+    }
+
+    pub fn is_nameless(&self) -> bool {
+        self.0.starts_with(NAMELESS)
     }
 
     pub fn as_str(&self) -> &str {

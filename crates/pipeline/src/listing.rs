@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clarion_core::json::Json;
 use clarion_core::{
-    Event, Known, ListRequest, Observer, PageSink, QueueEntry, Reason, RecordKey, Result, Source,
+    Event, Known, ListRequest, Observer, PageSink, QueueEntry, Reason, RecordKey, Rejected, Result, Source,
     SourceRecord, StreamName, Timestamp, Visibility,
 };
 
@@ -38,13 +38,14 @@ pub(crate) struct CallSink<'r> {
 
 #[async_trait]
 impl PageSink for CallSink<'_> {
-    async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
+    async fn page(&mut self, mut records: Vec<SourceRecord>) -> Result<()> {
+        let fetched = records.len() as u64;
+        records.retain(|record| self.has_id(record));
         let keys: Vec<RecordKey> = records.iter().map(|record| record.key.clone()).collect();
         let known = self.recorder.known(&StreamName::CALLS, &keys).await?;
         if keys.iter().any(|key| known.get(key).is_none_or(|known| known.private.is_none())) {
             self.list_public().await?;
         }
-        let fetched = records.len() as u64;
         for record in records {
             self.take(known.get(&record.key), &record).await?;
         }
@@ -54,6 +55,15 @@ impl PageSink for CallSink<'_> {
 }
 
 impl CallSink<'_> {
+    /// A call without an id is reported, once a pass, and goes no further.
+    fn has_id(&mut self, record: &SourceRecord) -> bool {
+        let nameless = record.key.is_nameless();
+        if nameless && self.seen.insert(record.key.clone()) {
+            reject_nameless(self.recorder, self.tally, &StreamName::CALLS, record);
+        }
+        !nameless
+    }
+
     async fn take(&mut self, previous: Option<&Known>, record: &SourceRecord) -> Result<()> {
         let now = self.recorder.stores.clock.now();
         let private = self.is_private(record).or_else(|| previous.and_then(|known| known.private));
@@ -103,6 +113,18 @@ impl CallSink<'_> {
         }
         Ok(())
     }
+}
+
+/// Reports a record that came without an id: nothing can be stored under it.
+pub(crate) fn reject_nameless(
+    recorder: &mut Recorder,
+    tally: &mut Tally,
+    stream: &StreamName,
+    record: &SourceRecord,
+) {
+    tally.stream(stream).rejected += 1;
+    let (stream, key, at) = (stream.clone(), record.key.clone(), recorder.stores.clock.now());
+    recorder.reject(Rejected { stream, key, reason: "the record has no usable id".to_owned(), at });
 }
 
 /// The ids that are listed without `includePrivate`, and how far the listing reached.

@@ -4,7 +4,7 @@ use clarion_core::{Event, Fingerprint, Purpose, RecordKey, Result, StreamName};
 
 use crate::engine::Engine;
 use crate::judge::{self, Version};
-use crate::listing::Phase;
+use crate::listing::{Phase, reject_nameless};
 use crate::record::Arrival;
 use crate::recorder::Recorder;
 use crate::tally::Tally;
@@ -18,6 +18,12 @@ pub(crate) async fn sync_snapshot(
 ) -> Result<()> {
     let _phase = Phase::begin(engine.stores.observer.as_ref(), stream.clone(), None);
     let records = engine.source.snapshot(stream, Purpose::Forward).await?;
+    let fetched = records.len() as u64;
+    let (nameless, records): (Vec<_>, Vec<_>) =
+        records.into_iter().partition(|record| record.key.is_nameless());
+    for record in &nameless {
+        reject_nameless(recorder, tally, stream, record);
+    }
     let at = engine.stores.clock.now();
     let keys: Vec<RecordKey> = records.iter().map(|record| record.key.clone()).collect();
     let known = recorder.known(stream, &keys).await?;
@@ -31,6 +37,6 @@ pub(crate) async fn sync_snapshot(
             recorder.write(&arrival.entry(), next).await?;
         }
     }
-    engine.stores.observer.notice(Event::Fetched { stream: stream.clone(), records: records.len() as u64 });
+    engine.stores.observer.notice(Event::Fetched { stream: stream.clone(), records: fetched });
     recorder.flush().await
 }

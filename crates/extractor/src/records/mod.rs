@@ -29,16 +29,23 @@ fn record(
     raw: &str,
     fields: &Fields<'_>,
 ) -> Result<SourceRecord, &'static str> {
-    let key = fields.key().ok_or("a record has no usable id")?;
-    let key = RecordKey::parse(key).map_err(|_| "a record has an empty id")?;
     debug_assert_eq!(spec.key, "id", "fields.rs knows this key only");
-    Ok(SourceRecord {
+    let key = key(fields).ok_or("a record has no usable id")?;
+    Ok(keyed(key, body, raw, fields))
+}
+
+fn key(fields: &Fields<'_>) -> Option<RecordKey> {
+    RecordKey::parse(fields.key()?).ok()
+}
+
+fn keyed(key: RecordKey, body: &Bytes, raw: &str, fields: &Fields<'_>) -> SourceRecord {
+    SourceRecord {
         key,
         time: fields.text(fields.time).as_deref().and_then(parse_timestamp),
         modified: fields.text(fields.modified).as_deref().and_then(parse_timestamp),
         status: fields.text(fields.status),
         data: one_line(body, raw),
-    })
+    }
 }
 
 /// The bytes as they came. JSON text holds line breaks only between its tokens: there a space does as well.
@@ -88,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_numeric_id_becomes_text_and_a_missing_one_is_named() {
+    fn a_numeric_id_becomes_text_and_details_without_one_are_of_no_use() {
         assert_eq!(
             details(r#"{"call":{"id":12345678901234567890}}"#).unwrap().key.as_str(),
             "12345678901234567890"
@@ -98,12 +105,15 @@ mod tests {
         {
             assert!(matches!(details(body), Err(Unreadable::Wrong(_))), "{body}");
         }
-        let body = Bytes::from_static(br#"{"calls":[{"id":"a"},{"name":"b"}],"pagination":{"matched":2}}"#);
-        let Err(Unreadable::Wrong(error)) = page(&CALLS, &body) else { panic!("accepted") };
-        assert!(
-            error.to_string().contains("stream: calls") && error.to_string().contains("index: 1"),
-            "{error}"
-        );
+    }
+
+    #[test]
+    fn a_listed_record_without_an_id_gets_a_stand_in_and_spoils_no_page() {
+        let body = Bytes::from_static(br#"{"calls":[{"id":"a"},{"name":"b"},{"id":null}],"pagination":{"matched":3}}"#);
+        let rows = page(&CALLS, &body).unwrap().rows;
+        let nameless: Vec<bool> = rows.iter().map(|row| row.key.is_nameless()).collect();
+        assert_eq!(nameless, [false, true, true]);
+        assert_ne!(rows[1].key, rows[2].key);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! An answer that holds a list of records.
 
 use bytes::Bytes;
-use clarion_core::SourceRecord;
 use clarion_core::json::Json;
+use clarion_core::{RecordKey, SourceRecord};
 use serde_json::value::RawValue;
 
 use super::envelope::Envelope;
-use super::{Unreadable, record, wrong};
+use super::{Unreadable, key, keyed, wrong};
 use crate::records::fields::Fields;
 use crate::streams::StreamSpec;
 
@@ -30,7 +30,9 @@ pub(crate) fn page(spec: &StreamSpec, body: &Bytes) -> Result<Page, Unreadable> 
         let named = |message| Unreadable::Wrong(wrong(spec, message).with("index", index));
         let fields: Fields<'_> =
             serde_json::from_str(raw.get()).map_err(|_| named("a record is not an object"))?;
-        page.rows.push(record(spec, body, raw.get(), &fields).map_err(named)?);
+        // Without an id a record cannot be stored, but it counts as seen: it is for others to report.
+        let key = key(&fields).unwrap_or_else(|| RecordKey::nameless(raw.get().as_bytes()));
+        page.rows.push(keyed(key, body, raw.get(), &fields));
     }
     if let Some(pagination) = envelope.pagination.and_then(|raw| Json::parse(raw.get().as_bytes()).ok()) {
         page.matched = pagination.get("matched").and_then(count);
