@@ -34,6 +34,8 @@ async fn between_journal_and_state_nothing_is_lost() {
     let deaths = [
         Death("journal.written", 0),
         Death("journal.written", 2),
+        Death("journal.spooled", 1),
+        Death("journal.spool_removed", 1),
         Death("journal.renamed", 0),
         Death("journal.renamed", 1),
         Death("journal.renamed", 2),
@@ -88,4 +90,26 @@ async fn within_a_commit_of_the_warehouse_nothing_is_lost() {
         Death("postgres.committed", 0),
     ];
     dies_and_recovers(&deaths).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_death_while_recovering_from_the_first_loses_nothing() {
+    let pairs = [
+        (Death("journal.appended", 40), Death("journal.written", 0)),
+        (Death("journal.appended", 40), Death("journal.renamed", 0)),
+        (Death("journal.appended", 40), Death("state.writing", 0)),
+        (Death("journal.renamed", 2), Death("state.writing", 0)),
+        (Death("journal.renamed", 1), Death("pipeline.committed", 0)),
+        (Death("parquet.manifest", 0), Death("parquet.op", 3)),
+        (Death("parquet.op", 5), Death("parquet.done", 0)),
+    ];
+    for (first, second) in pairs {
+        let scene = Scene::set(CALLS).await;
+        let what = format!("{}, then {}", first.spelled(), second.spelled());
+        scene.killed(&first.spelled(), &["sync"]);
+        scene.killed(&second.spelled(), &["sync"]);
+        scene.assert_readable(&what).await;
+        scene.assert_recovers(&what).await;
+        assert_clean(&what, scene.economy(2));
+    }
 }
