@@ -92,6 +92,22 @@ async fn at_the_vendors_rate_no_request_is_refused() {
     assert!(per_second < 10.0, "{per_second} requests a second");
 }
 
+/// Requests that a killed process had reserved and not settled count as used.
+#[tokio::test]
+async fn after_a_kill_the_ledger_is_not_below_the_servers_count() {
+    let simulator = simulate(small(60)).await;
+    let control = simulator.control();
+    let layout = Layout { requests_per_second: 100.0, ..Layout::default() };
+    let workspace = Workspace::new(&simulator.url(), layout);
+    let ran = workspace.run_with_env(&[("FAILPOINTS", "pipeline.appended=100*off->return")], &["sync"]);
+    assert_eq!(ran.signal, Some(9), "not killed\n{}", ran.stderr);
+    let ran = workspace.sync();
+    let (ledger, server) = (ran.number("/quota/used"), control.quota_used());
+    // A block is a second's worth of requests.
+    assert!((server..=server + 100).contains(&ledger), "{ledger} in the ledger, {server} at the server");
+    assert_truth(&workspace, &control).await;
+}
+
 fn raise_quota(workspace: &Workspace) {
     let config = workspace.config();
     let line = config.lines().find(|line| line.starts_with("weekly_requests")).unwrap();
