@@ -65,17 +65,22 @@ fn entry(number: usize) -> Entry {
         op: Op::Upsert,
         observed_at: parse_timestamp("2026-11-20T11:00:00Z").unwrap(),
         private: Some(false),
-        time: None,
+        // The journal's index has it, and the pipeline loads in its order.
+        time: parse_timestamp(&time(number)),
         data: Bytes::from(details(&key, number)),
     }
+}
+
+fn time(number: usize) -> String {
+    format!("2026-{:02}-11T09:00:00.000Z", number % 12 + 1)
 }
 
 fn details(key: &str, number: usize) -> String {
     let words = "so what we heard from the team is that the second quarter looked better than we had hoped \
                  and \\\"pricing\\\" came up again in nearly every call";
     let mut json = format!(
-        r#"{{"id":"{key}","source_id":"s-{key}","title":"Weekly {number}","status":"POST_PROCESSING_DONE","type":"ZOOM","time":"2026-{:02}-11T09:00:00.000Z","last_modified_time":"2026-11-11T10:00:00.000Z","users":[{{"userId":"u1","userEmail":"a@example.com","isOrganizer":true,"personId":0}}],"externalParticipants":[{{"name":"Ada","email":"ada@example.com","personId":1}},{{"name":"Bo","email":"bo@example.com","personId":2}}],"joinedParticipants":[{{"name":"Ann","email":"a@example.com","personId":0}},{{"name":"Ada","personId":1}}],"crm_info":{{"source_crm":"SALESFORCE","deal_id":"d1","account_id":"a1","contact_ids":["c1","c2"]}},"metrics":{{"talk_listen_ratio":0.39,"call_duration":1448,"categories":[{{"name":"Pricing","occurences":2,"phrases_matched":[{{"text":"pricing","name":"Ada","time":12.5}}],"ai_detected":false}}]}},"summary":{{"full_summary":"{words}","topics_discussed":[{{"name":"Pricing","start_timestamp":"93.8","end_timestamp":"01:55","summary":"{words}"}}],"key_action_items":[]}},"competitor_sentiments":[],"transcript":["#,
-        number % 12 + 1
+        r#"{{"id":"{key}","source_id":"s-{key}","title":"Weekly {number}","status":"POST_PROCESSING_DONE","type":"ZOOM","time":"{}","last_modified_time":"2026-11-11T10:00:00.000Z","users":[{{"userId":"u1","userEmail":"a@example.com","isOrganizer":true,"personId":0}}],"externalParticipants":[{{"name":"Ada","email":"ada@example.com","personId":1}},{{"name":"Bo","email":"bo@example.com","personId":2}}],"joinedParticipants":[{{"name":"Ann","email":"a@example.com","personId":0}},{{"name":"Ada","personId":1}}],"crm_info":{{"source_crm":"SALESFORCE","deal_id":"d1","account_id":"a1","contact_ids":["c1","c2"]}},"metrics":{{"talk_listen_ratio":0.39,"call_duration":1448,"categories":[{{"name":"Pricing","occurences":2,"phrases_matched":[{{"text":"pricing","name":"Ada","time":12.5}}],"ai_detected":false}}]}},"summary":{{"full_summary":"{words}","topics_discussed":[{{"name":"Pricing","start_timestamp":"93.8","end_timestamp":"01:55","summary":"{words}"}}],"key_action_items":[]}},"competitor_sentiments":[],"transcript":["#,
+        time(number)
     );
     for turn in 0..TURNS {
         let (comma, person) = (if turn == 0 { "" } else { "," }, turn % 3);

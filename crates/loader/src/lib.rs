@@ -8,7 +8,6 @@ mod evolve;
 mod normalise;
 mod parquet;
 mod postgres;
-mod settings;
 
 pub use evolve::{conform, describe_changes, merge, merge_types};
 pub use normalise::Normaliser;

@@ -74,6 +74,30 @@ impl Builder {
         Self { array, contract: contract.cloned() }
     }
 
+    /// Makes room for the rows to come, so that megabytes of text are not moved again and again.
+    pub(super) fn with_capacity(mut self, rows: usize, bytes: usize) -> Self {
+        match &mut self.array {
+            Array::Boolean(array) => *array = BooleanBuilder::with_capacity(rows),
+            Array::Integer(array) => *array = Int64Builder::with_capacity(rows),
+            Array::Double(array) => *array = Float64Builder::with_capacity(rows),
+            Array::Timestamp(array) => {
+                let builder = TimestampMicrosecondBuilder::with_capacity(rows);
+                *array = builder.with_data_type(ColumnType::Timestamp.arrow());
+            }
+            Array::Text(array) | Array::Json(array) => *array = StringBuilder::with_capacity(rows, bytes),
+            Array::Struct(_) | Array::List(_) => {}
+        }
+        self
+    }
+
+    /// Bytes of text so far.
+    pub(super) fn text_bytes(&self) -> usize {
+        match &self.array {
+            Array::Text(array) | Array::Json(array) => array.values_slice().len(),
+            _ => 0,
+        }
+    }
+
     /// Appends a vendor value; what the column cannot hold is null. `path` names it if it has to be rejected.
     pub(super) fn append(&mut self, value: Option<&Json<'_>>, path: &str, rejects: &mut Rejects) {
         let contract = self.contract.as_ref();

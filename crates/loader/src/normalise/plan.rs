@@ -22,12 +22,16 @@ pub(super) struct Plan {
     is_claimed: Vec<bool>,
     /// The field that says who the row is about.
     pub(super) person: usize,
+    /// Rows of the last chunk.
+    pub(super) expected_rows: usize,
 }
 
 pub(super) struct PlanColumn {
     pub(super) column: Column,
     pub(super) from: ValueFrom,
     pub(super) contract: Option<ColumnType>,
+    /// Bytes of text in the last chunk.
+    pub(super) expected_bytes: usize,
 }
 
 pub(super) enum ValueFrom {
@@ -161,11 +165,7 @@ impl Plan {
         let name = column_name(&source, |name| self.columns.iter().any(|known| known.column.name == name));
         self.is_claimed[slot] = true;
         let from = ValueFrom::Slot(slot);
-        self.columns.push(PlanColumn {
-            column: Column { name, kind, source, declared: false },
-            from,
-            contract: None,
-        });
+        self.columns.push(PlanColumn::new(Column { name, kind, source, declared: false }, from, None));
     }
 
     fn empty(schema: TableSchema) -> Self {
@@ -176,6 +176,7 @@ impl Plan {
             unclaimed: Vec::new(),
             is_claimed: Vec::new(),
             person: 0,
+            expected_rows: 0,
         };
         plan.person = plan.slots.number("personId");
         plan.is_claimed.push(false);
@@ -211,7 +212,7 @@ impl Plan {
             "" => ValueFrom::Nowhere,
             source => ValueFrom::Slot(self.claim(source)),
         };
-        self.columns.push(PlanColumn { column: column.clone(), from, contract: None });
+        self.columns.push(PlanColumn::new(column.clone(), from, None));
     }
 
     fn declare(&mut self, field: &Field) {
@@ -225,14 +226,14 @@ impl Plan {
         };
         let kind = Kind::column_type(field.kind);
         let column = Column { name: field.column.to_owned(), kind: kind.clone(), source, declared: true };
-        self.columns.push(PlanColumn { column, from, contract: Some(kind) });
+        self.columns.push(PlanColumn::new(column, from, Some(kind)));
     }
 
     fn declare_computed(&mut self, name: &str, kind: ColumnType, value: Computed) {
         let column =
             Column { name: name.to_owned(), kind: kind.clone(), source: String::new(), declared: true };
         let from = ValueFrom::Computed(value);
-        self.columns.push(PlanColumn { column, from, contract: Some(kind) });
+        self.columns.push(PlanColumn::new(column, from, Some(kind)));
     }
 
     /// Takes a field out of those that may become columns by themselves.
@@ -242,5 +243,11 @@ impl Plan {
         self.is_claimed[slot] = true;
         self.unclaimed.retain(|other| *other != slot);
         slot
+    }
+}
+
+impl PlanColumn {
+    fn new(column: Column, from: ValueFrom, contract: Option<ColumnType>) -> Self {
+        Self { column, from, contract, expected_bytes: 0 }
     }
 }

@@ -116,14 +116,14 @@ impl StreamTables {
         load.written.push((record.time, key.clone()));
     }
 
-    fn finish(&self, items: &[&Item<'_>], load: Load, change: &mut ChangeSet) {
+    fn finish(&mut self, items: &[&Item<'_>], load: Load, change: &mut ChangeSet) {
         let order = sorted(&load.written);
         let first = change.tables.len();
         let rows = order.as_ref().map(|order| order.iter().map(|at| *at as u64).collect());
-        change.tables.push(table_change(&self.table, load.table, rows));
-        for (child, rows) in self.children.iter().zip(load.children) {
+        change.tables.push(table_change(&mut self.table, load.table, rows));
+        for (child, rows) in self.children.iter_mut().zip(load.children) {
             let order = order.as_ref().map(|order| rows_of(order, &rows.ends));
-            change.tables.push(table_change(&child.plan, rows.writer, order));
+            change.tables.push(table_change(&mut child.plan, rows.writer, order));
         }
         let parents: Vec<RecordKey> = load.written.into_iter().map(|(_, key)| key).collect();
         Self::complete(items, &parents, &mut change.tables[first..]);
@@ -168,11 +168,7 @@ fn rows_of(order: &[usize], ends: &[usize]) -> UInt64Array {
     order.iter().flat_map(|at| rows(*at)).collect()
 }
 
-fn table_change(plan: &Plan, writer: Writer, rows: Option<UInt64Array>) -> TableChange {
-    TableChange {
-        schema: Arc::clone(plan.schema()),
-        rows: writer.finish(plan, rows),
-        parents: Vec::new(),
-        tombstones: Vec::new(),
-    }
+fn table_change(plan: &mut Plan, writer: Writer, order: Option<UInt64Array>) -> TableChange {
+    let rows = writer.finish(plan, order);
+    TableChange { schema: Arc::clone(plan.schema()), rows, parents: Vec::new(), tombstones: Vec::new() }
 }

@@ -84,7 +84,8 @@ impl Writer {
     }
 
     /// All rows in the table's final schema; in the order of `rows` if it is given.
-    pub(super) fn finish(mut self, plan: &Plan, rows: Option<UInt64Array>) -> RecordBatch {
+    pub(super) fn finish(mut self, plan: &mut Plan, rows: Option<UInt64Array>) -> RecordBatch {
+        self.remember_sizes(plan);
         self.seal();
         let batch = match self.sealed.len() {
             0 => RecordBatch::new_empty(plan.schema().arrow()),
@@ -94,6 +95,14 @@ impl Writer {
         match rows {
             Some(rows) => take_record_batch(&batch, &rows).expect("every row is named once"),
             None => batch,
+        }
+    }
+
+    /// The next chunk is about as large as this one.
+    fn remember_sizes(&self, plan: &mut Plan) {
+        plan.expected_rows = self.len();
+        for (column, builder) in plan.columns.iter_mut().zip(&self.builders) {
+            column.expected_bytes = builder.text_bytes();
         }
     }
 
@@ -118,7 +127,10 @@ impl Writer {
 }
 
 fn builders(plan: &Plan) -> Vec<Builder> {
-    let build = |column: &PlanColumn| Builder::new(&column.column.kind, column.contract.as_ref());
+    let build = |column: &PlanColumn| {
+        let builder = Builder::new(&column.column.kind, column.contract.as_ref());
+        builder.with_capacity(plan.expected_rows, column.expected_bytes)
+    };
     plan.columns.iter().map(build).collect()
 }
 
