@@ -1,5 +1,6 @@
 //! Columns that widen take their rows along, in the one text that a replay would write.
 
+use arrow::array::RecordBatch;
 use clarion_core::testing::rows::batch;
 use clarion_core::{ColumnType, Destination, Position, TableSchema};
 use clarion_loader::{conform, merge};
@@ -23,7 +24,8 @@ async fn assert_widens(from: ColumnType, to: ColumnType, values: &[Value]) {
     for (number, value) in (2..).zip(values) {
         let id = number.to_string();
         load(&widened, &narrow, &id, number, json!({ "v": value })).await.expect("the load lands");
-        load_wide(&direct, &narrow, &wide, &id, number, value).await;
+        let row = wide_row(&narrow, &wide, number, value);
+        load_batch(&direct, &wide, row).await.expect("the load lands");
     }
     let report = load(&widened, &wide, "last", 99, json!({})).await.expect("the column widens");
     load(&direct, &wide, "last", 99, json!({})).await.expect("the load lands");
@@ -32,18 +34,11 @@ async fn assert_widens(from: ColumnType, to: ColumnType, values: &[Value]) {
     assert_eq!(widened.text(read).await, direct.text(read).await, "{from} to {to}");
 }
 
-async fn load_wide(
-    db: &Database,
-    narrow: &TableSchema,
-    wide: &TableSchema,
-    id: &str,
-    number: u32,
-    value: &Value,
-) {
+/// The row that `load` would write of this value, brought to `wide` before it is loaded.
+fn wide_row(narrow: &TableSchema, wide: &TableSchema, number: u32, value: &Value) -> RecordBatch {
     let position = Position::new(1, number).pack();
-    let row = json!({ "id": id, "_position": position, "v": value });
-    let batch = conform(&batch(narrow, &[row]), wide).expect("the types widen");
-    load_batch(db, wide, batch).await.expect("the load lands");
+    let row = json!({ "id": number.to_string(), "_position": position, "v": value });
+    conform(&batch(narrow, &[row]), wide).expect("the types widen")
 }
 
 #[tokio::test]
