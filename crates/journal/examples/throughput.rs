@@ -36,11 +36,7 @@ async fn measure(what: &str, count: usize, size: usize) -> Result<()> {
     segments.extend(journal.cut(&run, Checkpoint::default()).await?);
     let raw: u64 = segments.iter().map(|segment| segment.raw_bytes).sum();
     let stored: u64 = segments.iter().map(|segment| segment.stored_bytes).sum();
-    say(&format!(
-        "{what}: written at {}, stored in {} %",
-        rate(raw, started),
-        stored * 100 / raw
-    ));
+    say(&format!("{what}: written at {}, stored in {} %", rate(raw, started), stored * 100 / raw));
 
     let started = Instant::now();
     for segment in &segments {
@@ -58,9 +54,7 @@ fn record(number: usize, size: usize) -> Entry {
     while text.len() < size {
         text.push_str("{\"personId\":1,\"text\":\"");
         for _ in 0..20 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let word = (state >> 40) % 4_000;
             text.push_str(&format!("{:x} ", word * word));
         }

@@ -60,20 +60,6 @@ pub(crate) fn parse(line: &Bytes, time: Option<Timestamp>) -> Option<Entry> {
         Op::Upsert => data,
         Op::Delete => Bytes::new(),
     };
-    let Fields {
-        stream,
-        key,
-        op,
-        observed_at,
-        private,
-    } = fields;
-    Some(Entry {
-        stream,
-        key,
-        op,
-        observed_at,
-        private,
-        time,
-        data,
-    })
+    let Fields { stream, key, op, observed_at, private } = fields;
+    Some(Entry { stream, key, op, observed_at, private, time, data })
 }

@@ -30,23 +30,12 @@ impl FileJournal {
     /// Opens the journal in `folder`, which is made if it does not exist.
     pub fn open(folder: impl AsRef<Path>, workspace: String, clock: Arc<dyn Clock>) -> Result<Self> {
         let store = Arc::new(Store::open(folder.as_ref())?);
-        Ok(Self {
-            store,
-            workspace,
-            clock,
-            writer: Arc::default(),
-            open_bytes: Arc::default(),
-        })
+        Ok(Self { store, workspace, clock, writer: Arc::default(), open_bytes: Arc::default() })
     }
 
     fn stamp(&self, run: &RunId, checkpoint: Checkpoint) -> Stamp {
         let created_at = self.clock.now();
-        Stamp {
-            workspace: self.workspace.clone(),
-            run_id: run.clone(),
-            created_at,
-            checkpoint,
-        }
+        Stamp { workspace: self.workspace.clone(), run_id: run.clone(), created_at, checkpoint }
     }
 
     /// Runs work on the files where it blocks nobody. It is finished even if the caller is not there any more.
@@ -109,17 +98,11 @@ impl Journal for FileJournal {
 
     async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>> {
         self.blocking(move |store| {
-            let numbers: Vec<SegmentNo> = store
-                .list()?
-                .into_iter()
-                .filter(|number| *number > after)
-                .collect();
+            let numbers: Vec<SegmentNo> =
+                store.list()?.into_iter().filter(|number| *number > after).collect();
             for (number, expected) in numbers.iter().zip(after + 1..) {
                 if *number != expected {
-                    return Err(failure::corrupt(
-                        &store.segment(expected),
-                        "a journal segment is missing",
-                    ));
+                    return Err(failure::corrupt(&store.segment(expected), "a journal segment is missing"));
                 }
             }
             numbers.into_iter().map(|number| info(store, number)).collect()

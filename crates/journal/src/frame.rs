@@ -44,9 +44,7 @@ pub(crate) fn seal_frame(checksum: u128) -> [u8; MARK_LEN] {
 /// The token that `bytes` begin with.
 pub(crate) fn token(bytes: &[u8]) -> Option<Token> {
     let frame = bytes.get(..MARK_LEN)?;
-    let token: Token = frame[MARK_LEN - PAYLOAD..]
-        .try_into()
-        .expect("a payload has its length");
+    let token: Token = frame[MARK_LEN - PAYLOAD..].try_into().expect("a payload has its length");
     (frame == token_frame(&token)).then_some(token)
 }
 

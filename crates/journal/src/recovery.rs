@@ -15,18 +15,8 @@ pub(crate) fn recover_spool(store: &Store, stamp: Stamp) -> Result<()> {
         return Ok(());
     };
     let last = store.last()?;
-    let salvaged = if fault::defect("journal.forget_spool") {
-        None
-    } else {
-        salvage(&spool)
-    };
-    let Some(Salvaged {
-        token,
-        lines,
-        contents,
-        dropped_bytes,
-    }) = salvaged
-    else {
+    let salvaged = if fault::defect("journal.forget_spool") { None } else { salvage(&spool) };
+    let Some(Salvaged { token, lines, contents, dropped_bytes }) = salvaged else {
         return store.remove_spool();
     };
     if is_made_from(store, last, token) && !fault::defect("journal.recover_twice") {
@@ -38,12 +28,7 @@ pub(crate) fn recover_spool(store: &Store, stamp: Stamp) -> Result<()> {
         .map_err(|error| failure::storage(store.spool(), "cannot compress recovered records", error))?;
     body.extend_from_slice(&compressed);
     publish(store, last + 1, stamp, contents, &mut Cursor::new(body))?;
-    tracing::info!(
-        segment = last + 1,
-        records,
-        dropped_bytes,
-        "recovered the journal's open segment"
-    );
+    tracing::info!(segment = last + 1, records, dropped_bytes, "recovered the journal's open segment");
     Ok(())
 }
 

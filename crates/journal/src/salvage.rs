@@ -38,17 +38,8 @@ pub(crate) fn salvage(spool: &[u8]) -> Option<Salvaged> {
         return None;
     }
     let lines = decoded[..end].to_vec();
-    let contents = Contents {
-        raw_bytes: lines.len() as u64,
-        checksum: xxh3_128(&lines),
-        index,
-    };
-    Some(Salvaged {
-        token,
-        lines,
-        contents,
-        dropped_bytes: decoded.len() - end,
-    })
+    let contents = Contents { raw_bytes: lines.len() as u64, checksum: xxh3_128(&lines), index };
+    Some(Salvaged { token, lines, contents, dropped_bytes: decoded.len() - end })
 }
 
 /// Decodes block by block, so that a damaged one costs none before it.
@@ -80,30 +71,14 @@ fn decode(frame: &[u8]) -> Vec<u8> {
 
 /// What the index says of a line; `None` if the line is not whole.
 fn index_line(line: &Bytes) -> Option<IndexLine> {
-    let Entry {
-        stream,
-        key,
-        op,
-        data,
-        ..
-    } = envelope::parse(line, None)?;
+    let Entry { stream, key, op, data, .. } = envelope::parse(line, None)?;
     if op == Op::Delete {
-        return Some(IndexLine {
-            stream,
-            key,
-            op,
-            time: None,
-        });
+        return Some(IndexLine { stream, key, op, time: None });
     }
     // A power failure may leave blocks of zeros; the checksum that would tell stood at the frame's end.
     let json = Json::parse(&data).ok()?;
     let time = call_time(&stream, &json);
-    Some(IndexLine {
-        stream,
-        key,
-        op,
-        time,
-    })
+    Some(IndexLine { stream, key, op, time })
 }
 
 /// The time that the extractor gave the record.

@@ -43,12 +43,7 @@ impl<'a> Segment<'a> {
             .ok_or_else(|| failure::corrupt(path, "a journal segment is torn or altered"))?;
         let length = frame::first_frame_len(sealed).ok_or_else(|| bad_header(path))?;
         let (header, body) = sealed.split_at(length);
-        Ok(Self {
-            path,
-            header: read_header(path, number, header)?,
-            body,
-            file,
-        })
+        Ok(Self { path, header: read_header(path, number, header)?, body, file })
     }
 
     pub(crate) fn info(&self, number: SegmentNo) -> SegmentInfo {
@@ -83,21 +78,15 @@ impl<'a> Segment<'a> {
     fn decompress(&self) -> Option<Vec<u8>> {
         let length = usize::try_from(self.header.raw_bytes).ok()?;
         let mut raw = Vec::with_capacity(length);
-        zstd::bulk::Decompressor::new()
-            .ok()?
-            .decompress_to_buffer(self.body, &mut raw)
-            .ok()?;
+        zstd::bulk::Decompressor::new().ok()?.decompress_to_buffer(self.body, &mut raw).ok()?;
         (raw.len() == length).then_some(raw)
     }
 }
 
 /// The frame that a segment begins with.
 pub(crate) fn header_frame(path: &Path, number: SegmentNo, header: &SegmentHeader) -> Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(&FirstLine {
-        segment: number,
-        header,
-    })
-    .expect("a header is plain JSON");
+    let mut line =
+        serde_json::to_vec(&FirstLine { segment: number, header }).expect("a header is plain JSON");
     line.push(b'\n');
     frame::compress(&line)
         .map_err(|error| failure::storage(path, "cannot compress a segment's header", error))
@@ -108,18 +97,14 @@ pub(crate) fn read_header(path: &Path, number: SegmentNo, frame: &[u8]) -> Resul
     let line = zstd::stream::decode_all(frame).map_err(|error| bad_header(path).source(error))?;
     let identity: Identity = serde_json::from_slice(&line).map_err(|error| bad_header(path).source(error))?;
     if identity.segment != number {
-        return Err(
-            failure::corrupt(path, "a journal segment has the name of another")
-                .with("written_as", identity.segment),
-        );
+        return Err(failure::corrupt(path, "a journal segment has the name of another")
+            .with("written_as", identity.segment));
     }
     if identity.format > FORMAT {
-        return Err(
-            Error::new(Kind::Config, "a journal segment was written by a newer version")
-                .with("segment", path.display())
-                .with("format", identity.format)
-                .hint("use the version of clarion that wrote it, or a later one"),
-        );
+        return Err(Error::new(Kind::Config, "a journal segment was written by a newer version")
+            .with("segment", path.display())
+            .with("format", identity.format)
+            .hint("use the version of clarion that wrote it, or a later one"));
     }
     serde_json::from_slice(&line).map_err(|error| bad_header(path).source(error))
 }

@@ -20,9 +20,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            url: DEFAULT_URL.to_owned(),
-        }
+        Self { url: DEFAULT_URL.to_owned() }
     }
 }
 

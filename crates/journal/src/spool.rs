@@ -46,14 +46,7 @@ impl Spool {
     /// Begins a spool; one that exists belongs to a dead process and is never overwritten.
     pub(crate) fn create(path: PathBuf) -> Result<Self> {
         let encoder = begin(&path).map_err(|error| refusal(&path, error))?;
-        Ok(Self {
-            path,
-            encoder,
-            digest: Xxh3::new(),
-            raw_bytes: 0,
-            index: Vec::new(),
-            line: Vec::new(),
-        })
+        Ok(Self { path, encoder, digest: Xxh3::new(), raw_bytes: 0, index: Vec::new(), line: Vec::new() })
     }
 
     /// Writes a line and hands it to the system. After an error the frame is broken, and with it the spool.
@@ -64,28 +57,13 @@ impl Spool {
         envelope::start(entry, &mut self.line);
         let parts = [&self.line, envelope::data(entry), envelope::END];
         for part in parts {
-            self.encoder
-                .write_all(part)
-                .map_err(|error| unwritable(&self.path, error))?;
+            self.encoder.write_all(part).map_err(|error| unwritable(&self.path, error))?;
             self.digest.update(part);
             self.raw_bytes += part.len() as u64;
         }
-        self.encoder
-            .flush()
-            .map_err(|error| unwritable(&self.path, error))?;
-        let Entry {
-            stream,
-            key,
-            op,
-            time,
-            ..
-        } = entry;
-        self.index.push(Some(IndexLine {
-            stream: stream.clone(),
-            key: key.clone(),
-            op: *op,
-            time: *time,
-        }));
+        self.encoder.flush().map_err(|error| unwritable(&self.path, error))?;
+        let Entry { stream, key, op, time, .. } = entry;
+        self.index.push(Some(IndexLine { stream: stream.clone(), key: key.clone(), op: *op, time: *time }));
         Ok(())
     }
 
@@ -95,20 +73,10 @@ impl Spool {
 
     /// Ends the frame.
     pub(crate) fn finish(self) -> Result<Finished> {
-        let rewound = self
-            .encoder
-            .finish()
-            .and_then(|mut file| file.rewind().map(|()| file));
+        let rewound = self.encoder.finish().and_then(|mut file| file.rewind().map(|()| file));
         let file = rewound.map_err(|error| unwritable(&self.path, error))?;
         let checksum = self.digest.digest128();
-        Ok(Finished {
-            file,
-            contents: Contents {
-                raw_bytes: self.raw_bytes,
-                checksum,
-                index: self.index,
-            },
-        })
+        Ok(Finished { file, contents: Contents { raw_bytes: self.raw_bytes, checksum, index: self.index } })
     }
 }
 
@@ -119,17 +87,11 @@ pub(crate) fn check(entry: &Entry) -> Result<()> {
         Op::Upsert if memchr::memchr(b'\n', &entry.data).is_some() => "a record is not on one line",
         Op::Upsert | Op::Delete => return Ok(()),
     };
-    Err(Error::new(Kind::Protocol, what)
-        .with("stream", &entry.stream)
-        .with("key", &entry.key))
+    Err(Error::new(Kind::Protocol, what).with("stream", &entry.stream).with("key", &entry.key))
 }
 
 fn begin(path: &Path) -> io::Result<Encoder<'static, File>> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(path)?;
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
     file.write_all(&frame::token_frame(&new_token()))?;
     let mut encoder = Encoder::new(file, frame::LEVEL)?;
     encoder.include_checksum(true)?;
@@ -147,12 +109,9 @@ fn refusal(path: &Path, error: io::Error) -> Error {
     if error.kind() != io::ErrorKind::AlreadyExists {
         return unwritable(path, error);
     }
-    Error::new(
-        Kind::Conflict,
-        "the journal has an open segment of another process",
-    )
-    .with("path", path.display())
-    .hint("run the command again: a dead process's segment is recovered at the start")
+    Error::new(Kind::Conflict, "the journal has an open segment of another process")
+        .with("path", path.display())
+        .hint("run the command again: a dead process's segment is recovered at the start")
 }
 
 fn unwritable(path: &Path, error: io::Error) -> Error {

@@ -32,10 +32,7 @@ pub(crate) struct Stored {
 impl Store {
     /// Makes the folder where there is none and proves that it can be written.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let store = Self {
-            spool: folder.join("open.zst"),
-            segments: folder.join("segments"),
-        };
+        let store = Self { spool: folder.join("open.zst"), segments: folder.join("segments") };
         create_synced(&store.segments)
             .and_then(|()| probe(&store.segments))
             .map_err(|error| failure::storage(folder, "cannot write the journal's folder", error))?;
@@ -119,11 +116,7 @@ impl Store {
         match fs::read(&self.spool) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failure::storage(
-                &self.spool,
-                "cannot read the journal's open segment",
-                error,
-            )),
+            Err(error) => Err(failure::storage(&self.spool, "cannot read the journal's open segment", error)),
         }
     }
 
@@ -143,9 +136,7 @@ impl Store {
 
     fn names(&self) -> Result<Vec<String>> {
         let names: io::Result<Vec<String>> = fs::read_dir(&self.segments).and_then(|entries| {
-            entries
-                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-                .collect()
+            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
         });
         names.map_err(|error| failure::storage(&self.segments, "cannot list the journal's segments", error))
     }
@@ -165,10 +156,7 @@ fn create_synced(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let above = folder
-        .parent()
-        .filter(|above| !above.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_synced(above)?;
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -211,19 +199,14 @@ fn write_sealed(path: &Path, header: &[u8], body: &mut dyn Read) -> io::Result<S
     }
     write(&frame::seal_frame(digest.digest128()), &mut digest)?;
     file.sync_all()?;
-    Ok(Stored {
-        bytes,
-        checksum: digest.digest128(),
-    })
+    Ok(Stored { bytes, checksum: digest.digest128() })
 }
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure::storage(
-            path,
-            "cannot remove a file of the journal",
-            error,
-        )),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(failure::storage(path, "cannot remove a file of the journal", error))
+        }
         _ => Ok(()),
     }
 }

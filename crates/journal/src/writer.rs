@@ -71,10 +71,7 @@ impl Writer {
         fault::point("journal.spooled");
         let last = self.last.take().map_or_else(|| store.last(), Ok)?;
         let info = publish(store, last + 1, stamp, contents, &mut file)?;
-        *self = Self {
-            open: Open::Nothing,
-            last: Some(info.number),
-        };
+        *self = Self { open: Open::Nothing, last: Some(info.number) };
         Ok(Some(info))
     }
 
@@ -125,11 +122,8 @@ pub(crate) fn publish(
 }
 
 fn broken(store: &Store) -> Error {
-    Error::new(
-        Kind::Storage,
-        "the journal's open segment could not be written before",
-    )
-    .retry(Retry::Persistent)
-    .with("path", store.spool().display())
-    .hint("what was appended before is recovered at the next start")
+    Error::new(Kind::Storage, "the journal's open segment could not be written before")
+        .retry(Retry::Persistent)
+        .with("path", store.spool().display())
+        .hint("what was appended before is recovered at the next start")
 }

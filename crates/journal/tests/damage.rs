@@ -19,10 +19,7 @@ async fn written(folder: &Path) {
 fn assert_names(error: &Error, path: &Path) {
     assert_eq!(error.kind(), Kind::Corrupt, "{error:?}");
     assert!(error.to_string().contains(&path.display().to_string()), "{error}");
-    assert!(
-        error.way_out().is_some_and(|hint| hint.contains("backup")),
-        "{error}"
-    );
+    assert!(error.way_out().is_some_and(|hint| hint.contains("backup")), "{error}");
 }
 
 #[tokio::test]
@@ -114,14 +111,9 @@ async fn a_folder_that_cannot_be_written_is_named() {
     fs::write(&file, b"").unwrap();
     let clock = std::sync::Arc::new(clarion_core::SystemClock);
     let below = file.join("journal");
-    let error = clarion_journal::FileJournal::open(&below, "test".to_owned(), clock)
-        .err()
-        .unwrap();
+    let error = clarion_journal::FileJournal::open(&below, "test".to_owned(), clock).err().unwrap();
     assert_eq!(error.kind(), Kind::Storage);
-    assert!(
-        error.to_string().contains(&below.display().to_string()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&below.display().to_string()), "{error}");
     assert!(error.way_out().is_some());
 }
 
@@ -133,25 +125,12 @@ async fn a_cut_that_fails_loses_nothing_and_recovery_takes_it_up() {
     // A folder in the way of the temporary file is a disk that refuses, also to root.
     let obstacle = folder.path().join("segments/000000000001.ndjson.zst.tmp");
     fs::create_dir(&obstacle).unwrap();
-    assert_eq!(
-        journal
-            .cut(&run(), Checkpoint::default())
-            .await
-            .unwrap_err()
-            .kind(),
-        Kind::Storage
-    );
-    assert_eq!(
-        journal.append(&entries(4)[3]).await.unwrap_err().kind(),
-        Kind::Storage
-    );
+    assert_eq!(journal.cut(&run(), Checkpoint::default()).await.unwrap_err().kind(), Kind::Storage);
+    assert_eq!(journal.append(&entries(4)[3]).await.unwrap_err().kind(), Kind::Storage);
     fs::remove_dir(&obstacle).unwrap();
     recover(&journal).await;
     append(&journal, &entries(4)[3..]).await;
     cut(&journal).await;
     assert_eq!(read_all(&journal).await, entries(4));
-    assert_eq!(
-        files(folder.path()),
-        ["000000000001.ndjson.zst", "000000000002.ndjson.zst"]
-    );
+    assert_eq!(files(folder.path()), ["000000000001.ndjson.zst", "000000000002.ndjson.zst"]);
 }

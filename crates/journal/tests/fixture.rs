@@ -45,10 +45,7 @@ pub(crate) fn entries(count: usize) -> Vec<Entry> {
             let text = "wir sprechen über Zahlen 📈 ".repeat(number % 7);
             let data =
                 format!("{{\"id\":\"k{number}\",\"time\":\"2026-03-01T09:30:00.000Z\",\"text\":\"{text}\"}}");
-            Entry {
-                data: Bytes::from(data),
-                ..entry(&format!("k{number}"))
-            }
+            Entry { data: Bytes::from(data), ..entry(&format!("k{number}")) }
         })
         .collect()
 }
@@ -68,13 +65,7 @@ pub(crate) async fn recover(journal: &FileJournal) {
 }
 
 pub(crate) async fn read(journal: &FileJournal, segment: SegmentNo) -> Vec<Entry> {
-    journal
-        .read(segment)
-        .await
-        .unwrap()
-        .into_iter()
-        .flatten()
-        .collect()
+    journal.read(segment).await.unwrap().into_iter().flatten().collect()
 }
 
 /// Everything in the journal, in order.

@@ -31,11 +31,7 @@ async fn a_spool_cut_off_at_any_byte_gives_every_record_that_was_flushed_before_
         let flushed = sizes.iter().filter(|size| **size <= length).count();
         let found = read_all(&journal).await;
         // A line may be there before the last byte of its flush is.
-        assert!(
-            (flushed..=flushed + 1).contains(&found.len()),
-            "{flushed} flushed, {} found",
-            found.len()
-        );
+        assert!((flushed..=flushed + 1).contains(&found.len()), "{flushed} flushed, {} found", found.len());
         assert_eq!(found, entries(12)[..found.len()]);
         assert!(!folder.path().join("open.zst").exists());
     }
@@ -55,11 +51,7 @@ async fn a_damaged_spool_gives_a_prefix_and_never_an_altered_record() {
         recover(&journal).await;
         let before = sizes.iter().filter(|size| **size <= at).count();
         let found = read_all(&journal).await;
-        assert!(
-            found.len() >= before,
-            "zeros from byte {at}: {} of {before}",
-            found.len()
-        );
+        assert!(found.len() >= before, "zeros from byte {at}: {} of {before}", found.len());
         assert_eq!(found[..before], entries(12)[..before]);
     }
 }
@@ -103,10 +95,7 @@ async fn equal_records_of_two_open_segments_are_two_records() {
     }
     let journal = open(folder.path());
     recover(&journal).await;
-    assert_eq!(
-        read_all(&journal).await,
-        [entries(2), entries(2), entries(2)].concat()
-    );
+    assert_eq!(read_all(&journal).await, [entries(2), entries(2), entries(2)].concat());
 }
 
 #[tokio::test]
@@ -115,11 +104,7 @@ async fn leftovers_of_a_write_that_was_cut_off_are_swept() {
     let journal = open(folder.path());
     append(&journal, &entries(2)).await;
     cut(&journal).await;
-    fs::write(
-        folder.path().join("segments/000000000002.ndjson.zst.tmp"),
-        b"half",
-    )
-    .unwrap();
+    fs::write(folder.path().join("segments/000000000002.ndjson.zst.tmp"), b"half").unwrap();
     assert_eq!(journal.segments(0).await.unwrap().len(), 1);
     recover(&journal).await;
     assert_eq!(files(folder.path()), ["000000000001.ndjson.zst"]);

@@ -16,10 +16,7 @@ const SIGKILL: i32 = 9;
 /// What the process does: recovers, appends three records, cuts, and the same with two more.
 #[tokio::test]
 #[ignore = "run as a process of its own by the tests below"]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test process gets its task from its parent"
-)]
+#[expect(clippy::disallowed_methods, reason = "a test process gets its task from its parent")]
 async fn the_process_that_is_killed() {
     fault::setup();
     let journal = open(Path::new(&std::env::var(FOLDER).unwrap()));
@@ -41,22 +38,14 @@ fn run_with(folder: &Path, faults: &str) -> Option<i32> {
         .output()
         .unwrap();
     let signal = output.status.signal();
-    assert!(
-        output.status.success() || signal.is_some(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    assert!(output.status.success() || signal.is_some(), "{}", String::from_utf8_lossy(&output.stdout));
     signal
 }
 
 /// What the journal holds after a process died at `point` and the next one, with `defect`, recovered.
 async fn found_after(point: &str, defect: &str) -> Vec<Entry> {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(
-        run_with(folder.path(), point),
-        Some(SIGKILL),
-        "{point} never fired"
-    );
+    assert_eq!(run_with(folder.path(), point), Some(SIGKILL), "{point} never fired");
     assert_eq!(run_with(folder.path(), defect), None);
     read_all(&open(folder.path())).await
 }
@@ -80,11 +69,7 @@ async fn planted_defects_are_caught() {
     let lost = found_after("journal.appended=4*off->return", "journal.forget_spool=return").await;
     assert_eq!(lost, entries(5)[..3], "records of the open segment are lost");
     let doubled = found_after("journal.renamed=return", "journal.recover_twice=return").await;
-    assert_eq!(
-        doubled,
-        [&entries(5)[..3], &entries(5)[..3]].concat(),
-        "records are there twice"
-    );
+    assert_eq!(doubled, [&entries(5)[..3], &entries(5)[..3]].concat(), "records are there twice");
     let folder = tempfile::tempdir().unwrap();
     run_with(folder.path(), "journal.not_named=return");
     assert!(

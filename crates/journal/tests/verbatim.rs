@@ -35,10 +35,8 @@ fn json_text() -> impl Strategy<Value = String> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[ {}]", items.join(" ,"))),
             prop::collection::vec((text.clone(), inner), 0..4).prop_map(|fields| {
-                let fields: Vec<String> = fields
-                    .iter()
-                    .map(|(name, value)| format!("{name}: {value}"))
-                    .collect();
+                let fields: Vec<String> =
+                    fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
                 format!("{{{}\t}}", fields.join(","))
             }),
         ]
@@ -47,22 +45,12 @@ fn json_text() -> impl Strategy<Value = String> {
 }
 
 fn any_entry() -> impl Strategy<Value = Entry> {
-    let stream = prop_oneof![
-        Just(StreamName::CALLS),
-        Just(StreamName::USERS),
-        Just(StreamName::of("topics_v2"))
-    ];
+    let stream =
+        prop_oneof![Just(StreamName::CALLS), Just(StreamName::USERS), Just(StreamName::of("topics_v2"))];
     let private = prop::option::of(any::<bool>());
     let millis = -10_000_000_000_000_i64..10_000_000_000_000;
-    (
-        stream,
-        "\\PC{1,12}|,\"data\":|\n\u{0}",
-        any::<bool>(),
-        private,
-        millis,
-        json_text(),
-    )
-        .prop_map(|(stream, key, delete, private, millis, text)| Entry {
+    (stream, "\\PC{1,12}|,\"data\":|\n\u{0}", any::<bool>(), private, millis, json_text()).prop_map(
+        |(stream, key, delete, private, millis, text)| Entry {
             stream,
             key: RecordKey::parse(key).unwrap(),
             op: if delete { Op::Delete } else { Op::Upsert },
@@ -70,7 +58,8 @@ fn any_entry() -> impl Strategy<Value = Entry> {
             private,
             time: None,
             data: if delete { Bytes::new() } else { Bytes::from(text) },
-        })
+        },
+    )
 }
 
 proptest! {
@@ -104,16 +93,7 @@ async fn a_plain_decoder_sees_lines_of_json_with_the_header_first() {
     let records = entries(9);
     append(&journal, &records[..4]).await;
     let run = run();
-    journal
-        .cut(
-            &run,
-            Checkpoint {
-                generation: 5,
-                ..Checkpoint::default()
-            },
-        )
-        .await
-        .unwrap();
+    journal.cut(&run, Checkpoint { generation: 5, ..Checkpoint::default() }).await.unwrap();
     append(&journal, &records[4..]).await;
     // The second one is made by recovery.
     let journal = open(folder.path());
@@ -122,10 +102,7 @@ async fn a_plain_decoder_sees_lines_of_json_with_the_header_first() {
         let file = fs::read(segment_path(folder.path(), number)).unwrap();
         let text = String::from_utf8(zstd::stream::decode_all(&file[..]).unwrap()).unwrap();
         assert!(text.ends_with('\n'));
-        let lines: Vec<Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines[0]["segment"], number);
         assert_eq!(lines[0]["format"], 1);
         assert_eq!(lines[0]["workspace"], "test");
@@ -134,17 +111,11 @@ async fn a_plain_decoder_sees_lines_of_json_with_the_header_first() {
             let names: Vec<&String> = line.as_object().unwrap().keys().collect();
             assert_eq!(names.len(), 6, "{names:?}");
             assert_eq!(line["key"], entry.key.as_str());
-            assert_eq!(
-                line["data"],
-                serde_json::from_slice::<Value>(&entry.data).unwrap()
-            );
+            assert_eq!(line["data"], serde_json::from_slice::<Value>(&entry.data).unwrap());
         }
         let first = text.lines().nth(1).unwrap();
         let start = r#"{"stream":"calls","key":"k"#;
-        assert!(
-            first.starts_with(start) && first.contains(r#","private":false,"data":{"id""#),
-            "{first}"
-        );
+        assert!(first.starts_with(start) && first.contains(r#","private":false,"data":{"id""#), "{first}");
     }
 }
 
@@ -154,10 +125,7 @@ async fn a_record_that_would_break_the_lines_is_refused_and_harms_nothing() {
     let journal = open(folder.path());
     let good = entries(2);
     for data in ["{\n}", ""] {
-        let bad = Entry {
-            data: Bytes::from(data),
-            ..good[1].clone()
-        };
+        let bad = Entry { data: Bytes::from(data), ..good[1].clone() };
         assert_eq!(journal.append(&bad).await.unwrap_err().kind(), Kind::Protocol);
         assert_eq!(journal.cut(&run(), Checkpoint::default()).await.unwrap(), None);
         append(&journal, &good[..1]).await;

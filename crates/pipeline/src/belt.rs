@@ -1,5 +1,6 @@
 //! From the journal into a destination: reading, normalising and writing at the same time.
 
+use bytes::Bytes;
 use clarion_core::{
     ChangeSet, Entry, Error, Event, Item, Kind, Load, LoadReport, Normalise, Position, RejectedValue, Result,
     RunId, Timestamp,
@@ -10,15 +11,25 @@ use crate::engine::Stores;
 use crate::load_plan::{LoadPlan, Unit};
 
 /// Raw JSON normalised at a time.
-const CHUNK_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: usize = 2 << 20;
 /// Raw JSON held back so that segments which overlap in time still come out sorted.
-const CARRY_BYTES: usize = 12 << 20;
+const CARRY_BYTES: usize = 6 << 20;
 
 /// A record in hand.
 struct Held {
     entry: Entry,
     position: Position,
     run: RunId,
+    detached: bool,
+}
+
+impl Held {
+    fn detach(&mut self) {
+        if !self.detached {
+            self.entry.data = Bytes::copy_from_slice(&self.entry.data);
+            self.detached = true;
+        }
+    }
 }
 
 type Normalised = (Box<dyn Normalise>, ChangeSet);
@@ -51,7 +62,9 @@ impl<'e> Belt<'e> {
             carry.sort_by(|a, b| (a.entry.time, &a.entry.key).cmp(&(b.entry.time, &b.entry.key)));
             let next = plan.units.get(at + 1).filter(|next| next.stream == unit.stream);
             let ready = ready(&carry, next.and_then(|next| next.earliest));
-            let rest = carry.split_off(ready);
+            let mut rest = carry.split_off(ready);
+            // A record is a slice of its segment: whoever waits must not keep all of that in memory.
+            rest.iter_mut().for_each(Held::detach);
             let emit = std::mem::replace(&mut carry, rest);
             self.emit(emit).await?;
         }
@@ -67,7 +80,7 @@ impl<'e> Belt<'e> {
                     .with("position", Position::new(unit.segment, *line))
             })?;
             let run = plan.runs[&unit.segment].clone();
-            carry.push(Held { entry, position: Position::new(unit.segment, *line), run });
+            carry.push(Held { entry, position: Position::new(unit.segment, *line), run, detached: false });
         }
         Ok(())
     }

@@ -49,31 +49,18 @@ impl Answer {
 
     /// An error as the vendor words it.
     pub(crate) fn error(status: u16, message: &str) -> Self {
-        Self {
-            status,
-            ..Self::value(&json!({"errorMessage": message}))
-        }
+        Self { status, ..Self::value(&json!({"errorMessage": message})) }
     }
 
     /// An error of something in front of the vendor's server.
     pub(crate) fn html(status: u16, title: &str) -> Self {
         let page = format!("<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>");
-        Self {
-            status,
-            body: page.into(),
-            content_type: "text/html",
-            retry_after: None,
-        }
+        Self { status, body: page.into(), content_type: "text/html", retry_after: None }
     }
 
     /// A 429 without a word, as seen.
     pub(crate) fn empty(status: u16) -> Self {
-        Self {
-            status,
-            body: Bytes::new(),
-            content_type: "text/plain",
-            retry_after: None,
-        }
+        Self { status, body: Bytes::new(), content_type: "text/plain", retry_after: None }
     }
 
     /// What an injected status looks like.
@@ -93,10 +80,7 @@ impl Answer {
 
     /// Indented over many lines; works on text, so that what is not quite JSON stays as it is.
     pub(crate) fn indented(self) -> Self {
-        Self {
-            body: indent(&self.body).into(),
-            ..self
-        }
+        Self { body: indent(&self.body).into(), ..self }
     }
 
     pub(crate) fn spoiled(self, fault: Option<Fault>) -> Self {
@@ -104,10 +88,7 @@ impl Answer {
             Some(Fault::Html) => Self::html(200, "We will be back soon"),
             Some(Fault::Truncate) => {
                 let half = self.body.len() / 2;
-                Self {
-                    body: self.body.slice(..half),
-                    ..self
-                }
+                Self { body: self.body.slice(..half), ..self }
             }
             _ => self,
         }
@@ -148,10 +129,7 @@ fn body(bytes: Bytes, fault: Option<Fault>) -> Body {
                     return Some((Ok(half), None));
                 }
                 tokio::time::sleep(RESET_PAUSE).await;
-                Some((
-                    Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
-                    None,
-                ))
+                Some((Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)), None))
             });
             Body::from_stream(torn)
         }
@@ -173,11 +151,7 @@ fn body(bytes: Bytes, fault: Option<Fault>) -> Body {
 
 fn compress(body: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 3), Compression::fast());
-    encoder
-        .write_all(body)
-        .and_then(|()| encoder.finish())
-        .expect("writing to memory does not fail")
-        .into()
+    encoder.write_all(body).and_then(|()| encoder.finish()).expect("writing to memory does not fail").into()
 }
 
 fn indent(text: &[u8]) -> Vec<u8> {

@@ -64,27 +64,13 @@ impl Call {
         let index = Index::of(&record);
         let listed = Bytes::from(Value::Object(record).to_string());
         let verbatim = Vec::new();
-        Some(Self {
-            id,
-            number,
-            private,
-            index,
-            listed,
-            audio,
-            video,
-            stage,
-            spoken,
-            verbatim,
-        })
+        Some(Self { id, number, private, index, listed, audio, video, stage, spoken, verbatim })
     }
 
     /// A generated call: `head` lacks the spoken fields, the script writes them when asked.
     pub(crate) fn generated(head: Value, number: u64, private: bool, script: &Arc<Script>) -> Option<Self> {
         let mut call = Self::from_value(head, number, private)?;
-        call.spoken = Spoken::Generated {
-            script: Arc::clone(script),
-            number,
-        };
+        call.spoken = Spoken::Generated { script: Arc::clone(script), number };
         Some(call)
     }
 
@@ -106,10 +92,7 @@ impl Call {
     }
 
     pub(crate) fn with_private(&self, private: bool) -> Self {
-        Self {
-            private,
-            ..self.clone()
-        }
+        Self { private, ..self.clone() }
     }
 
     /// The call with one member of exactly this text.
@@ -151,10 +134,7 @@ impl Call {
         self.compose(&mut text, view, details);
         let mut record = parse(&text);
         view.overlay.apply(&mut record);
-        let verbatim = self
-            .verbatim
-            .iter()
-            .filter(|(name, _)| details || !is_details_only(name));
+        let verbatim = self.verbatim.iter().filter(|(name, _)| details || !is_details_only(name));
         verbatim.clone().for_each(|(name, _)| drop(record.remove(name)));
         out.extend_from_slice(Value::Object(record).to_string().as_bytes());
         out.pop();
@@ -185,10 +165,7 @@ impl Call {
 
     fn write_spoken(&self, out: &mut Vec<u8>) {
         match &self.spoken {
-            Spoken::Text {
-                has_transcript: true, ..
-            }
-            | Spoken::Generated { .. }
+            Spoken::Text { has_transcript: true, .. } | Spoken::Generated { .. }
                 if !self.index.is_ready() => {}
             Spoken::Text { members, .. } if members.is_empty() => {}
             Spoken::Text { members, .. } => {
@@ -204,15 +181,7 @@ impl Call {
     /// Everything known of the call, as far as it is shown at its present status.
     fn full(&self) -> Map<String, Value> {
         let mut text = Vec::new();
-        self.compose(
-            &mut text,
-            View {
-                audio: true,
-                video: true,
-                overlay: &Overlay::default(),
-            },
-            true,
-        );
+        self.compose(&mut text, View { audio: true, video: true, overlay: &Overlay::default() }, true);
         parse(&text)
     }
 }
@@ -228,10 +197,7 @@ fn take_spoken(record: &mut Map<String, Value>) -> Spoken {
     // Each member is written with a comma before it; the first has nothing to be parted from.
     let members = Bytes::from(members);
     let start = usize::from(!members.is_empty());
-    Spoken::Text {
-        members: members.slice(start..),
-        has_transcript,
-    }
+    Spoken::Text { members: members.slice(start..), has_transcript }
 }
 
 fn is_details_only(name: &str) -> bool {

@@ -40,9 +40,7 @@ impl Collections {
 
     /// The record whose `field` is this text.
     pub(crate) fn find(&self, name: &str, field: &str, text: &str) -> Option<&Value> {
-        self.get(name)
-            .iter()
-            .find(|record| record.get(field).and_then(Value::as_str) == Some(text))
+        self.get(name).iter().find(|record| record.get(field).and_then(Value::as_str) == Some(text))
     }
 
     pub(crate) fn put_user(&mut self, user: Value) -> bool {
@@ -50,10 +48,7 @@ impl Collections {
             return false;
         };
         let users = self.records.entry("users".to_owned()).or_default();
-        match users
-            .iter_mut()
-            .find(|known| known.get("id").and_then(Value::as_str) == Some(&id))
-        {
+        match users.iter_mut().find(|known| known.get("id").and_then(Value::as_str) == Some(&id)) {
             Some(known) => *known = user,
             None => users.push(user),
         }

@@ -74,49 +74,28 @@ impl Control {
     pub fn truth(&self) -> Vec<Value> {
         let (calls, overlay) = {
             let state = self.shared.lock();
-            (
-                state.book.iter().cloned().collect::<Vec<_>>(),
-                state.overlay.clone(),
-            )
+            (state.book.iter().cloned().collect::<Vec<_>>(), state.overlay.clone())
         };
-        let view = View {
-            audio: false,
-            video: false,
-            overlay: &overlay,
-        };
+        let view = View { audio: false, video: false, overlay: &overlay };
         calls.iter().map(|call| call.to_value(view)).collect()
     }
 
     /// What `/call-details` says now of one call.
     pub fn truth_of(&self, id: &str) -> Option<Value> {
         let state = self.shared.lock();
-        let view = View {
-            audio: false,
-            video: false,
-            overlay: &state.overlay,
-        };
+        let view = View { audio: false, video: false, overlay: &state.overlay };
         state.book.get(id).map(|call| call.to_value(view))
     }
 
     /// Ids of all calls, in order of arrival.
     pub fn call_ids(&self) -> Vec<String> {
-        self.shared
-            .lock()
-            .book
-            .iter()
-            .map(|call| call.id.clone())
-            .collect()
+        self.shared.lock().book.iter().map(|call| call.id.clone()).collect()
     }
 
     /// Ids of private calls.
     pub fn private_ids(&self) -> BTreeSet<String> {
         let state = self.shared.lock();
-        state
-            .book
-            .iter()
-            .filter(|call| call.private)
-            .map(|call| call.id.clone())
-            .collect()
+        state.book.iter().filter(|call| call.private).map(|call| call.id.clone()).collect()
     }
 
     /// Whether there is such a call and it is private.

@@ -26,11 +26,7 @@ struct Spec {
 }
 
 pub(crate) async fn handle(control: Control, request: Request) -> Response {
-    let target = format!(
-        "{} {}",
-        request.method(),
-        request.uri().path().trim_start_matches(PREFIX)
-    );
+    let target = format!("{} {}", request.method(), request.uri().path().trim_start_matches(PREFIX));
     let answer = match respond(&control, &target, request.into_body()).await {
         Ok(value) => Answer::value(&value),
         Err(answer) => answer,
@@ -72,8 +68,6 @@ async fn respond(control: &Control, target: &str, body: Body) -> Result<Value, A
 
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Answer> {
     let bad = |reason: String| Answer::error(400, &reason);
-    let bytes = to_bytes(body, BODY_LIMIT_BYTES)
-        .await
-        .map_err(|error| bad(error.to_string()))?;
+    let bytes = to_bytes(body, BODY_LIMIT_BYTES).await.map_err(|error| bad(error.to_string()))?;
     serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))
 }

@@ -25,10 +25,7 @@ pub(crate) fn load(folder: &Path, state: &mut State) -> Result<(), Error> {
         if path.exists() {
             let mut file: HashMap<String, Value> = read_json(&path)?;
             let Some(Value::Array(records)) = file.remove(key) else {
-                return Err(Error::Format {
-                    path,
-                    reason: format!("there is no list \"{key}\""),
-                });
+                return Err(Error::Format { path, reason: format!("there is no list \"{key}\"") });
             };
             state.collections.set(name, records);
         }
@@ -51,10 +48,7 @@ struct ServerSide {
 fn load_calls(path: &Path, private: &HashSet<String>, state: &mut State) -> Result<(), Error> {
     let lines = BufReader::new(GzDecoder::new(open(path)?)).lines();
     for (number, line) in lines.enumerate() {
-        let line = line.map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let line = line.map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let fail = |reason: &str| Error::Format {
             path: path.to_owned(),
             reason: format!("line {}: {reason}", number + 1),
@@ -63,24 +57,17 @@ fn load_calls(path: &Path, private: &HashSet<String>, state: &mut State) -> Resu
         let id = value.get("id").and_then(Value::as_str).unwrap_or_default();
         let private = private.contains(id);
         let number = state.book.number_for(id);
-        state
-            .book
-            .put(Call::from_value(value, number, private).ok_or_else(|| fail("no string \"id\""))?);
+        state.book.put(Call::from_value(value, number, private).ok_or_else(|| fail("no string \"id\""))?);
     }
     Ok(())
 }
 
 fn open(path: &Path) -> Result<File, Error> {
-    File::open(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
+    File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let file = BufReader::new(open(path)?);
-    serde_json::from_reader(file).map_err(|error| Error::Format {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+    serde_json::from_reader(file)
+        .map_err(|error| Error::Format { path: path.to_owned(), reason: error.to_string() })
 }

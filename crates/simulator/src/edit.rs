@@ -122,9 +122,7 @@ fn add(state: &mut State, value: Value) -> bool {
     };
     let number = state.book.number_for(id);
     let private = state.book.get(id).is_some_and(|call| call.private);
-    Call::from_value(value, number, private)
-        .map(|call| state.book.put(call))
-        .is_some()
+    Call::from_value(value, number, private).map(|call| state.book.put(call)).is_some()
 }
 
 fn replace(state: &mut State, id: &str, change: impl FnOnce(&Call) -> Option<Call>) -> bool {

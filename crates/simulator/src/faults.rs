@@ -70,11 +70,7 @@ impl Faults {
     pub(crate) fn parse(spec: &str, seed: u64) -> Result<Self, Error> {
         let entries = spec.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         let rules = entries.map(Rule::parse).collect::<Result<_, _>>()?;
-        Ok(Self {
-            rules,
-            seed,
-            requests: 0,
-        })
+        Ok(Self { rules, seed, requests: 0 })
     }
 
     /// The fault of the next request; the first rule that fires wins.
@@ -94,25 +90,13 @@ impl Faults {
 
 impl Rule {
     fn parse(entry: &str) -> Result<Self, Error> {
-        let fail = |reason: &str| Error::Faults {
-            entry: entry.to_owned(),
-            reason: reason.to_owned(),
-        };
+        let fail = |reason: &str| Error::Faults { entry: entry.to_owned(), reason: reason.to_owned() };
         let (target, when) = if let Some((target, number)) = entry.split_once('#') {
             let number = number.parse().ok().filter(|number| *number > 0);
-            (
-                target,
-                When::Number(number.ok_or_else(|| fail("the number counts from 1"))?),
-            )
+            (target, When::Number(number.ok_or_else(|| fail("the number counts from 1"))?))
         } else if let Some((target, probability)) = entry.split_once(':') {
-            let probability = probability
-                .parse()
-                .ok()
-                .filter(|share| (0.0..=1.0).contains(share));
-            (
-                target,
-                When::Probability(probability.ok_or_else(|| fail("the probability is 0 to 1"))?),
-            )
+            let probability = probability.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+            (target, When::Probability(probability.ok_or_else(|| fail("the probability is 0 to 1"))?))
         } else {
             (entry, When::Probability(1.0))
         };
@@ -122,12 +106,7 @@ impl Rule {
         };
         let kinds = "KIND is 400 to 599, html, truncate, reset or slow";
         let fault = Fault::parse(kind).ok_or_else(|| fail(kinds))?;
-        Ok(Self {
-            fault,
-            path,
-            when,
-            seen: 0,
-        })
+        Ok(Self { fault, path, when, seen: 0 })
     }
 
     fn fires(&mut self, path: &str, rng: &mut Rng) -> bool {

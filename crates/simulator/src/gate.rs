@@ -27,10 +27,7 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, request: Reque
         number: 0,
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
-        query: params
-            .as_ref()
-            .map(|params| params.pairs().to_vec())
-            .unwrap_or_default(),
+        query: params.as_ref().map(|params| params.pairs().to_vec()).unwrap_or_default(),
         status: 0,
         at: shared.lock().now(),
         fault: None,
@@ -55,13 +52,10 @@ fn admit(shared: &Arc<Shared>, entry: &mut RequestLog, headers: &HeaderMap) -> R
     if !authorised {
         return Err(Answer::error(401, "Unauthorized: invalid api key or password"));
     }
-    state
-        .limits
-        .admit(Instant::now(), entry.at)
-        .map_err(|refusal| match refusal {
-            Refusal::Rate => Answer::empty(429),
-            Refusal::Quota => Answer::html(429, "429 Too Many Requests"),
-        })?;
+    state.limits.admit(Instant::now(), entry.at).map_err(|refusal| match refusal {
+        Refusal::Rate => Answer::empty(429),
+        Refusal::Quota => Answer::html(429, "429 Too Many Requests"),
+    })?;
     // The hook takes the lock itself, by way of its control.
     let hook = state.hook.clone();
     drop(state);

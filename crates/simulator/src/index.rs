@@ -39,9 +39,7 @@ impl Index {
             status: text("status").unwrap_or_default().to_owned(),
             kind: text("type").unwrap_or_default().to_owned(),
             source_id: text("source_id").map(str::to_owned),
-            duration: metrics
-                .and_then(|metrics| metrics.get("call_duration"))
-                .and_then(Value::as_f64),
+            duration: metrics.and_then(|metrics| metrics.get("call_duration")).and_then(Value::as_f64),
             user_emails,
             attendee_emails,
             topics: strings(metrics.and_then(|metrics| metrics.get("categories")), "name"),
@@ -65,8 +63,5 @@ pub(crate) fn moment(text: &str) -> Option<DateTime<Utc>> {
 
 fn strings(list: Option<&Value>, field: &str) -> Vec<String> {
     let items = list.and_then(Value::as_array).into_iter().flatten();
-    items
-        .filter_map(|item| item.get(field)?.as_str())
-        .map(str::to_owned)
-        .collect()
+    items.filter_map(|item| item.get(field)?.as_str()).map(str::to_owned).collect()
 }

@@ -28,13 +28,7 @@ pub(crate) enum Refusal {
 
 impl Limits {
     pub(crate) fn new(rate: u32, weekly_quota: u64) -> Self {
-        Self {
-            rate,
-            weekly_quota,
-            accepted: VecDeque::new(),
-            week: None,
-            used: 0,
-        }
+        Self { rate, weekly_quota, accepted: VecDeque::new(), week: None, used: 0 }
     }
 
     /// Counts one request against the week and decides on it.
@@ -60,11 +54,7 @@ impl Limits {
         if self.rate == 0 {
             return Ok(());
         }
-        while self
-            .accepted
-            .front()
-            .is_some_and(|first| at.duration_since(*first) >= Duration::from_secs(1))
-        {
+        while self.accepted.front().is_some_and(|first| at.duration_since(*first) >= Duration::from_secs(1)) {
             self.accepted.pop_front();
         }
         if self.accepted.len() >= self.rate as usize {
@@ -111,10 +101,7 @@ mod tests {
         let mut limits = Limits::new(0, 1);
         let start = Instant::now();
         assert_eq!(limits.admit(start, at("2026-11-14T23:59:58Z")), Ok(()));
-        assert_eq!(
-            limits.admit(start, at("2026-11-14T23:59:59Z")),
-            Err(Refusal::Quota)
-        );
+        assert_eq!(limits.admit(start, at("2026-11-14T23:59:59Z")), Err(Refusal::Quota));
         assert_eq!(limits.admit(start, at("2026-11-15T00:00:00Z")), Ok(()));
     }
 }

@@ -26,11 +26,7 @@ impl Overlay {
 
     /// Numbers and booleans at this path become text. Names are parted by `/`; `*` is every item.
     pub(crate) fn turn_to_text(&mut self, path: &str) {
-        let path = path
-            .split('/')
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect();
+        let path = path.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
         self.changes.push(Change::ToText { path });
     }
 
@@ -40,10 +36,7 @@ impl Overlay {
                 Change::Add { name, value } => drop(record.insert(name.clone(), value.clone())),
                 Change::ToText { path } => {
                     if let Some((first, rest)) = path.split_first() {
-                        record
-                            .get_mut(first)
-                            .into_iter()
-                            .for_each(|value| to_text(value, rest));
+                        record.get_mut(first).into_iter().for_each(|value| to_text(value, rest));
                     }
                 }
             }
@@ -60,10 +53,7 @@ fn to_text(value: &mut Value, path: &[String]) {
     };
     match value {
         Value::Array(items) if first == "*" => items.iter_mut().for_each(|item| to_text(item, rest)),
-        Value::Object(fields) => fields
-            .get_mut(first)
-            .into_iter()
-            .for_each(|field| to_text(field, rest)),
+        Value::Object(fields) => fields.get_mut(first).into_iter().for_each(|field| to_text(field, rest)),
         _ => {}
     }
 }

@@ -32,9 +32,7 @@ pub(crate) struct Between<T> {
 impl Params {
     pub(crate) fn of(uri: &Uri) -> Result<Self, Bad> {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri);
-        pairs
-            .map(|Query(pairs)| Self(pairs))
-            .map_err(|_| "malformed query".to_owned())
+        pairs.map(|Query(pairs)| Self(pairs)).map_err(|_| "malformed query".to_owned())
     }
 
     pub(crate) fn pairs(&self) -> &[(String, String)] {
@@ -42,26 +40,17 @@ impl Params {
     }
 
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// A parameter that may not be absent or empty.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Bad> {
-        self.one(name)
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| format!("{name} is required"))
+        self.one(name).filter(|value| !value.is_empty()).ok_or_else(|| format!("{name} is required"))
     }
 
     /// All values of a repeated parameter.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        self.0
-            .iter()
-            .filter(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-            .collect()
+        self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
     }
 
     /// All values of a repeated parameter, each of which must be known.
@@ -79,9 +68,7 @@ impl Params {
     }
 
     pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, Bad> {
-        Ok(self
-            .choice(name, &["true", "false"])?
-            .map_or(default, |value| value == "true"))
+        Ok(self.choice(name, &["true", "false"])?.map_or(default, |value| value == "true"))
     }
 
     /// The contract gives `includePrivate` more spellings than other flags.
@@ -104,27 +91,19 @@ impl Params {
                 .map(|text| time(text).ok_or_else(|| format!("{name} is not an ISO 8601 time")))
                 .transpose()
         };
-        Ok(Between {
-            above: bound("Gt")?,
-            below: bound("Lt")?,
-        })
+        Ok(Between { above: bound("Gt")?, below: bound("Lt")? })
     }
 
     /// `filterDurationGt` and `filterDurationLt`, in seconds.
     pub(crate) fn durations(&self) -> Result<Between<f64>, Bad> {
         let bound = |name: &str| Ok::<_, Bad>(self.integer(name, 0..=7200)?.map(|seconds| seconds as f64));
-        Ok(Between {
-            above: bound("filterDurationGt")?,
-            below: bound("filterDurationLt")?,
-        })
+        Ok(Between { above: bound("filterDurationGt")?, below: bound("filterDurationLt")? })
     }
 
     /// A calendar day, `yyyy-MM-dd`, that may not be absent.
     pub(crate) fn day(&self, name: &str) -> Result<NaiveDate, Bad> {
         let text = self.required(name)?;
-        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .ok()
-            .filter(|_| text.len() == 10);
+        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
         day.ok_or_else(|| format!("{name} is not a date of the form yyyy-MM-dd"))
     }
 
@@ -134,21 +113,14 @@ impl Params {
         };
         match text.parse() {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
-            Ok(_) => Err(format!(
-                "{name} must be from {} to {}",
-                range.start(),
-                range.end()
-            )),
+            Ok(_) => Err(format!("{name} must be from {} to {}", range.start(), range.end())),
             Err(_) => Err(format!("{name} is not an integer")),
         }
     }
 }
 
 impl<T: PartialOrd + Copy> Between<T> {
-    pub(crate) const OPEN: Self = Self {
-        above: None,
-        below: None,
-    };
+    pub(crate) const OPEN: Self = Self { above: None, below: None };
 
     /// Whether the value lies inside; an absent one does only if there is no bound.
     pub(crate) fn holds(&self, value: Option<T>) -> bool {

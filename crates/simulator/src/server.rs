@@ -60,24 +60,15 @@ impl Simulator {
         let listener = listen(&shared.options)?;
         let address = listener.local_addr().map_err(Error::Runtime)?;
         let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Error::Runtime)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
         let control = Control::new(Arc::clone(&shared));
         let serve = move || {
             // Whatever ends the serving, the runtime goes with it, and all connections with that.
             runtime.block_on(serve(listener, shared, stopped));
         };
-        let thread = std::thread::Builder::new()
-            .name("simulator".to_owned())
-            .spawn(serve);
-        Ok(Self {
-            address,
-            control,
-            stop: Some(stop),
-            thread: Some(thread.map_err(Error::Runtime)?),
-        })
+        let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(serve);
+        Ok(Self { address, control, stop: Some(stop), thread: Some(thread.map_err(Error::Runtime)?) })
     }
 }
 
@@ -122,10 +113,7 @@ fn listen(options: &Options) -> Result<TcpListener, Error> {
         listener.set_nonblocking(true)?;
         Ok(listener)
     };
-    bind().map_err(|source| Error::Bind {
-        address: address.to_string(),
-        source,
-    })
+    bind().map_err(|source| Error::Bind { address: address.to_string(), source })
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {

@@ -60,10 +60,7 @@ impl Shared {
             Some(folder) => data::load(folder, &mut state)?,
             None => generate::fill(&options, &mut state),
         }
-        Ok(Self {
-            options,
-            state: Mutex::new(state),
-        })
+        Ok(Self { options, state: Mutex::new(state) })
     }
 
     /// A panic in a test's hook must not hide behind a poisoned lock.

@@ -14,10 +14,7 @@ const LISTS: [(&str, &str); 7] = [
     ("/scorecard?limit=100", "ScorecardsResponse"),
     ("/scorecard-template", "ScorecardTemplateResponse"),
     ("/calls", "CallsResponse"),
-    (
-        "/calls?limit=1&includePagination=false&includeAudio=true&includeVideo=true",
-        "CallsResponse",
-    ),
+    ("/calls?limit=1&includePagination=false&includeAudio=true&includeVideo=true", "CallsResponse"),
 ];
 
 const OUTSIDE_THE_CONTRACT: [(&str, &str); 6] = [
@@ -41,11 +38,7 @@ async fn answers_over_real_data_follow_the_contract() {
     let (Some(contract), Some(data)) = (Contract::load(), shared("data")) else {
         return;
     };
-    let bench = Bench::start(Options {
-        data: Some(data),
-        ..small()
-    })
-    .await;
+    let bench = Bench::start(Options { data: Some(data), ..small() }).await;
     assert_eq!(bench.control.call_ids().len(), 401);
     assert_eq!(bench.control.private_ids().len(), 25);
     follow(&bench, &contract).await;
@@ -56,15 +49,8 @@ async fn real_calls_come_over_the_wire_field_by_field_as_in_the_file() {
     let Some(data) = shared("data") else { return };
     let file = std::fs::File::open(data.join("calls.jsonl.gz")).unwrap();
     let text = std::io::read_to_string(flate2::read::GzDecoder::new(file)).unwrap();
-    let source: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let bench = Bench::start(Options {
-        data: Some(data),
-        ..small()
-    })
-    .await;
+    let source: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let bench = Bench::start(Options { data: Some(data), ..small() }).await;
     for call in &source {
         let id = call["id"].as_str().unwrap();
         let target = format!("/call-details?id={id}&includeAudio=true&includeVideo=true");
@@ -99,12 +85,7 @@ async fn a_list_record_is_the_details_without_what_only_details_show() {
     let page = bench.json("/calls?limit=100&includePrivate=true").await;
     for listed in page["calls"].as_array().unwrap() {
         let mut details = bench.control.truth_of(listed["id"].as_str().unwrap()).unwrap();
-        for name in [
-            "transcript",
-            "summary",
-            "competitor_sentiments",
-            "deal_stage_live",
-        ] {
+        for name in ["transcript", "summary", "competitor_sentiments", "deal_stage_live"] {
             details.as_object_mut().unwrap().remove(name);
         }
         assert_eq!(details, *listed);
@@ -114,39 +95,26 @@ async fn a_list_record_is_the_details_without_what_only_details_show() {
 #[tokio::test]
 async fn media_addresses_come_only_when_asked_for() {
     let bench = Bench::start(small()).await;
-    let id = bench
-        .ids("/calls?filterStatus=POST_PROCESSING_DONE&limit=1")
-        .await
-        .remove(0);
-    for (flags, audio, video) in [
-        ("", false, false),
-        ("&includeAudio=true", true, false),
-        ("&includeVideo=true", false, true),
-    ] {
+    let id = bench.ids("/calls?filterStatus=POST_PROCESSING_DONE&limit=1").await.remove(0);
+    for (flags, audio, video) in
+        [("", false, false), ("&includeAudio=true", true, false), ("&includeVideo=true", false, true)]
+    {
         let call = &bench.json(&format!("/call-details?id={id}{flags}")).await["call"];
-        assert_eq!(
-            (call.get("audio_url").is_some(), call.get("video_url").is_some()),
-            (audio, video)
-        );
+        assert_eq!((call.get("audio_url").is_some(), call.get("video_url").is_some()), (audio, video));
     }
 }
 
 async fn follow(bench: &Bench, contract: &Contract) {
     for (target, schema) in LISTS {
         let answer = bench.json(target).await;
-        let filled = answer
-            .as_object()
-            .unwrap()
-            .values()
-            .any(|list| list.as_array().is_some_and(|l| !l.is_empty()));
+        let filled =
+            answer.as_object().unwrap().values().any(|list| list.as_array().is_some_and(|l| !l.is_empty()));
         assert!(filled, "{target} shows nothing");
         contract.check(schema, &answer);
     }
     let mut skip = 0;
     loop {
-        let page = bench
-            .json(&format!("/calls?limit=100&skip={skip}&includePrivate=true"))
-            .await;
+        let page = bench.json(&format!("/calls?limit=100&skip={skip}&includePrivate=true")).await;
         contract.check("CallsResponse", &page);
         for call in page["calls"].as_array().unwrap() {
             follow_call(bench, contract, call).await;

@@ -27,13 +27,7 @@ pub(crate) const CREDENTIALS: &[(&str, &str)] = &[("X-Api-Key", "demo"), ("X-Api
 /// Few short calls and no limits.
 pub(crate) fn small() -> Options {
     let as_of = "2026-11-13T16:20:00Z".parse().unwrap();
-    Options {
-        calls: 60,
-        turns: 3,
-        rate: 0,
-        as_of: Some(as_of),
-        ..Options::default()
-    }
+    Options { calls: 60, turns: 3, rate: 0, as_of: Some(as_of), ..Options::default() }
 }
 
 impl Bench {
@@ -51,12 +45,7 @@ impl Bench {
     /// The JSON of a `GET` that succeeds.
     pub(crate) async fn json(&self, target: &str) -> Value {
         let reply = self.get(target).await;
-        assert_eq!(
-            reply.status,
-            200,
-            "{target}: {}",
-            String::from_utf8_lossy(&reply.body)
-        );
+        assert_eq!(reply.status, 200, "{target}: {}", String::from_utf8_lossy(&reply.body));
         assert!(reply.is_complete());
         reply.json()
     }
@@ -64,12 +53,7 @@ impl Bench {
     /// Ids of the listed calls.
     pub(crate) async fn ids(&self, target: &str) -> Vec<String> {
         let page = self.json(target).await;
-        page["calls"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|call| call["id"].as_str().unwrap().to_owned())
-            .collect()
+        page["calls"].as_array().unwrap().iter().map(|call| call["id"].as_str().unwrap().to_owned()).collect()
     }
 
     pub(crate) async fn send(
@@ -88,9 +72,7 @@ impl Bench {
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
-        stream
-            .write_all(format!("{request}\r\n{body}").as_bytes())
-            .await?;
+        stream.write_all(format!("{request}\r\n{body}").as_bytes()).await?;
         let mut raw = Vec::new();
         stream.read_to_end(&mut raw).await?;
         Reply::parse(&raw).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
@@ -107,11 +89,7 @@ impl Reply {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
             .collect();
-        Some(Self {
-            status,
-            headers,
-            body: raw[end + 4..].to_vec(),
-        })
+        Some(Self { status, headers, body: raw[end + 4..].to_vec() })
     }
 
     pub(crate) fn json(&self) -> Value {

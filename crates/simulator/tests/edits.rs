@@ -12,10 +12,7 @@ fn at(text: &str) -> DateTime<Utc> {
 
 /// A public call that is ready.
 async fn some_call(bench: &Bench) -> String {
-    bench
-        .ids("/calls?filterStatus=POST_PROCESSING_DONE&limit=1")
-        .await
-        .remove(0)
+    bench.ids("/calls?filterStatus=POST_PROCESSING_DONE&limit=1").await.remove(0)
 }
 
 async fn details(bench: &Bench, id: &str) -> Value {
@@ -47,11 +44,7 @@ async fn a_status_moves_the_modified_time_and_the_transcript_comes_with_readines
     let id = some_call(&bench).await;
     let before = details(&bench, &id).await;
     let moment = at("2026-11-13T10:00:00.5Z");
-    let set = |status: &str| Edit::SetStatus {
-        id: id.clone(),
-        status: status.to_owned(),
-        at: moment,
-    };
+    let set = |status: &str| Edit::SetStatus { id: id.clone(), status: status.to_owned(), at: moment };
     bench.control.edit(set("PROCESSING"));
     let on_its_way = details(&bench, &id).await;
     assert_eq!(on_its_way["status"], "PROCESSING");
@@ -62,10 +55,7 @@ async fn a_status_moves_the_modified_time_and_the_transcript_comes_with_readines
     assert!(processed.get("transcript").is_some() && processed.get("summary").is_none());
     bench.control.edit(set("POST_PROCESSING_DONE"));
     let done = details(&bench, &id).await;
-    assert_eq!(
-        (&done["transcript"], &done["summary"]),
-        (&before["transcript"], &before["summary"])
-    );
+    assert_eq!((&done["transcript"], &done["summary"]), (&before["transcript"], &before["summary"]));
     let modified =
         "/calls?filterModifiedGt=2026-11-13T10:00:00.499Z&filterModifiedLt=2026-11-13T10:00:00.501Z";
     assert_eq!(bench.ids(modified).await, [id]);
@@ -77,26 +67,14 @@ async fn a_patch_and_a_new_time_leave_the_modified_time_alone() {
     let id = some_call(&bench).await;
     let before = details(&bench, &id).await;
     let merge = json!({"title": "renamed", "summary": {"full_summary": "rewritten"}, "source_id": null});
-    bench.control.edit(Edit::Patch {
-        id: id.clone(),
-        merge,
-    });
-    bench.control.edit(Edit::Reschedule {
-        id: id.clone(),
-        time: at("2026-02-03T04:05:06Z"),
-    });
+    bench.control.edit(Edit::Patch { id: id.clone(), merge });
+    bench.control.edit(Edit::Reschedule { id: id.clone(), time: at("2026-02-03T04:05:06Z") });
     let after = details(&bench, &id).await;
     assert_eq!(after["last_modified_time"], before["last_modified_time"]);
     assert_eq!(after["time"], "2026-02-03T04:05:06.000Z");
-    assert_eq!(
-        (&after["title"], after.get("source_id")),
-        (&json!("renamed"), None)
-    );
+    assert_eq!((&after["title"], after.get("source_id")), (&json!("renamed"), None));
     assert_eq!(after["summary"]["full_summary"], "rewritten");
-    assert_eq!(
-        after["summary"]["topics_discussed"],
-        before["summary"]["topics_discussed"]
-    );
+    assert_eq!(after["summary"]["topics_discussed"], before["summary"]["topics_discussed"]);
     assert_eq!(after["transcript"], before["transcript"]);
 }
 
@@ -104,15 +82,9 @@ async fn a_patch_and_a_new_time_leave_the_modified_time_alone() {
 async fn privacy_can_be_turned() {
     let bench = Bench::start(small()).await;
     let id = some_call(&bench).await;
-    bench.control.edit(Edit::SetPrivate {
-        id: id.clone(),
-        private: true,
-    });
+    bench.control.edit(Edit::SetPrivate { id: id.clone(), private: true });
     assert!(!bench.ids("/calls?limit=100").await.contains(&id));
-    bench.control.edit(Edit::SetPrivate {
-        id: id.clone(),
-        private: false,
-    });
+    bench.control.edit(Edit::SetPrivate { id: id.clone(), private: false });
     assert!(bench.ids("/calls?limit=100").await.contains(&id));
 }
 
@@ -120,25 +92,15 @@ async fn privacy_can_be_turned() {
 async fn a_field_can_be_anything() {
     let bench = Bench::start(small()).await;
     let id = some_call(&bench).await;
-    for (field, text) in [
-        ("title", "\"lone \\ud800 half\""),
-        ("huge", "123456789012345678901234567890"),
-    ] {
-        let edit = Edit::SetVerbatim {
-            id: id.clone(),
-            field: field.to_owned(),
-            text: text.to_owned(),
-        };
+    for (field, text) in [("title", "\"lone \\ud800 half\""), ("huge", "123456789012345678901234567890")] {
+        let edit = Edit::SetVerbatim { id: id.clone(), field: field.to_owned(), text: text.to_owned() };
         bench.control.edit(edit);
         let listed = bench.get("/calls?limit=100").await.body;
         let wanted = format!("\"{field}\":{text}");
         assert!(String::from_utf8(listed).unwrap().contains(&wanted), "{wanted}");
     }
     let details = bench.get(&format!("/call-details?id={id}")).await.body;
-    assert_eq!(
-        String::from_utf8(details).unwrap().matches("\"title\"").count(),
-        1
-    );
+    assert_eq!(String::from_utf8(details).unwrap().matches("\"title\"").count(), 1);
 }
 
 #[tokio::test]
@@ -146,39 +108,15 @@ async fn every_call_gets_a_new_field_and_another_type() {
     let bench = Bench::start(small()).await;
     let id = some_call(&bench).await;
     let before = details(&bench, &id).await;
-    bench.control.edit(Edit::AddField {
-        name: "region".to_owned(),
-        value: json!({"code": 7}),
-    });
-    bench.control.edit(Edit::ChangeType {
-        field: "/metrics/call_duration".to_owned(),
-    });
-    bench.control.edit(Edit::ChangeType {
-        field: "transcript/*/personId".to_owned(),
-    });
-    bench
-        .control
-        .edit(Edit::Add(json!({"id": "later", "metrics": {"call_duration": 5}})));
+    bench.control.edit(Edit::AddField { name: "region".to_owned(), value: json!({"code": 7}) });
+    bench.control.edit(Edit::ChangeType { field: "/metrics/call_duration".to_owned() });
+    bench.control.edit(Edit::ChangeType { field: "transcript/*/personId".to_owned() });
+    bench.control.edit(Edit::Add(json!({"id": "later", "metrics": {"call_duration": 5}})));
     let after = details(&bench, &id).await;
-    assert_eq!(
-        after["metrics"]["call_duration"],
-        before["metrics"]["call_duration"].to_string()
-    );
-    assert!(
-        after["transcript"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|turn| turn["personId"].is_string())
-    );
+    assert_eq!(after["metrics"]["call_duration"], before["metrics"]["call_duration"].to_string());
+    assert!(after["transcript"].as_array().unwrap().iter().all(|turn| turn["personId"].is_string()));
     let page = bench.json("/calls?limit=100&includePrivate=true").await;
-    assert!(
-        page["calls"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|call| call["region"]["code"] == 7)
-    );
+    assert!(page["calls"].as_array().unwrap().iter().all(|call| call["region"]["code"] == 7));
     assert_eq!(details(&bench, "later").await["metrics"]["call_duration"], "5");
 }
 
@@ -186,21 +124,10 @@ async fn every_call_gets_a_new_field_and_another_type() {
 async fn users_come_and_go() {
     let bench = Bench::start(small()).await;
     let users = bench.control.collection("users").len();
-    assert!(
-        bench
-            .control
-            .edit(Edit::AddUser(json!({"id": "u1", "name": "Nora"})))
-    );
-    assert!(
-        bench
-            .control
-            .edit(Edit::AddUser(json!({"id": "u1", "name": "Nora Berg"})))
-    );
+    assert!(bench.control.edit(Edit::AddUser(json!({"id": "u1", "name": "Nora"}))));
+    assert!(bench.control.edit(Edit::AddUser(json!({"id": "u1", "name": "Nora Berg"}))));
     let listed = bench.json("/users").await["users"].as_array().unwrap().clone();
-    assert_eq!(
-        (listed.len(), &listed[users]["name"]),
-        (users + 1, &json!("Nora Berg"))
-    );
+    assert_eq!((listed.len(), &listed[users]["name"]), (users + 1, &json!("Nora Berg")));
     assert!(bench.control.edit(Edit::RemoveUser("u1".to_owned())));
     assert!(!bench.control.edit(Edit::RemoveUser("u1".to_owned())));
     assert_eq!(bench.control.collection("users").len(), users);
@@ -209,22 +136,16 @@ async fn users_come_and_go() {
 #[tokio::test]
 async fn a_hook_edits_between_two_pages() {
     let bench = Bench::start(small()).await;
-    let first = bench
-        .ids("/calls?sortTime=asc&limit=10&includePrivate=true")
-        .await;
+    let first = bench.ids("/calls?sortTime=asc&limit=10&includePrivate=true").await;
     let victim = first[0].clone();
     bench.control.before_request(move |request, control| {
         if request.path == "/calls" && request.param("skip") == Some("10") {
             control.edit(Edit::Delete(victim.clone()));
         }
     });
-    let drifted = bench
-        .ids("/calls?sortTime=asc&limit=10&includePrivate=true&skip=10")
-        .await;
+    let drifted = bench.ids("/calls?sortTime=asc&limit=10&includePrivate=true&skip=10").await;
     bench.control.clear_hook();
-    let honest = bench
-        .ids("/calls?sortTime=asc&limit=10&includePrivate=true&skip=9")
-        .await;
+    let honest = bench.ids("/calls?sortTime=asc&limit=10&includePrivate=true&skip=9").await;
     assert_eq!(drifted[..9], honest[1..]);
     assert_eq!(bench.control.truth().len(), 59);
 }

@@ -7,11 +7,7 @@ use clarion_simulator::Options;
 use crate::client::{Bench, CREDENTIALS, small};
 
 async fn with(faults: &str) -> Bench {
-    Bench::start(Options {
-        faults: Some(faults.to_owned()),
-        ..small()
-    })
-    .await
+    Bench::start(Options { faults: Some(faults.to_owned()), ..small() }).await
 }
 
 #[tokio::test]
@@ -27,10 +23,7 @@ async fn statuses_come_as_named() {
     assert_eq!(bench.control.faults_fired().len(), 6);
     let log = bench.control.requests();
     assert_eq!(log[1].fault.as_deref(), Some("500"));
-    assert_eq!(
-        (log[1].number, log[1].status, log[1].path.as_str()),
-        (2, 500, "/users")
-    );
+    assert_eq!((log[1].number, log[1].status, log[1].path.as_str()), (2, 500, "/users"));
     assert_eq!(bench.control.count_of("/users"), 6);
 }
 
@@ -38,10 +31,7 @@ async fn statuses_come_as_named() {
 async fn html_comes_with_a_good_status() {
     let bench = with("html").await;
     let reply = bench.get("/users").await;
-    assert_eq!(
-        (reply.status, reply.headers["content-type"].as_str()),
-        (200, "text/html")
-    );
+    assert_eq!((reply.status, reply.headers["content-type"].as_str()), (200, "text/html"));
     assert!(reply.body.starts_with(b"<html>"));
 }
 
@@ -93,10 +83,7 @@ async fn faults_are_set_and_ended_while_serving() {
 async fn details_of_chosen_calls_fail_as_often_as_told() {
     let bench = Bench::start(small()).await;
     let ids = bench.control.call_ids();
-    let (bad, good) = (
-        format!("/call-details?id={}", ids[0]),
-        format!("/call-details?id={}", ids[1]),
-    );
+    let (bad, good) = (format!("/call-details?id={}", ids[0]), format!("/call-details?id={}", ids[1]));
     bench.control.fail_details([ids[0].clone()], 502, 2);
     let mut statuses = Vec::new();
     for target in [&bad, &good, &bad, &bad] {
@@ -111,17 +98,11 @@ async fn gzip_is_used_for_those_who_take_it_and_if_switched_on() {
     let plain = Bench::start(small()).await;
     let reply = plain.send("GET", "/users", &accept, "").await.unwrap();
     assert!(!reply.headers.contains_key("content-encoding"));
-    let bench = Bench::start(Options {
-        gzip: true,
-        ..small()
-    })
-    .await;
+    let bench = Bench::start(Options { gzip: true, ..small() }).await;
     assert!(!bench.get("/users").await.headers.contains_key("content-encoding"));
     let packed = bench.send("GET", "/users", &accept, "").await.unwrap();
     assert_eq!(packed.headers["content-encoding"], "gzip");
     let mut body = Vec::new();
-    flate2::read::GzDecoder::new(packed.body.as_slice())
-        .read_to_end(&mut body)
-        .unwrap();
+    flate2::read::GzDecoder::new(packed.body.as_slice()).read_to_end(&mut body).unwrap();
     assert_eq!(body, reply.body);
 }

@@ -35,12 +35,7 @@ async fn every_speaker_can_be_resolved() {
 
 #[tokio::test]
 async fn a_call_of_200_turns_is_about_39_kilobytes() {
-    let calls = truth(Options {
-        calls: 200,
-        turns: 200,
-        ..small()
-    })
-    .await;
+    let calls = truth(Options { calls: 200, turns: 200, ..small() }).await;
     let sizes: Vec<_> = calls
         .iter()
         .filter(|call| call["status"] == "POST_PROCESSING_DONE")
@@ -52,32 +47,15 @@ async fn a_call_of_200_turns_is_about_39_kilobytes() {
 
 #[tokio::test]
 async fn calls_lie_within_thirteen_months_and_some_fields_are_missing() {
-    let calls = truth(Options {
-        calls: 1000,
-        ..small()
-    })
-    .await;
+    let calls = truth(Options { calls: 1000, ..small() }).await;
     let times: Vec<_> = calls.iter().map(|call| call["time"].as_str().unwrap()).collect();
-    assert!(
-        times
-            .iter()
-            .all(|time| ("2025-10-10".."2026-11-22").contains(time))
-    );
+    assert!(times.iter().all(|time| ("2025-10-10".."2026-11-22").contains(time)));
     assert!(times.iter().any(|time| *time > "2026-11-14") && times.iter().any(|time| *time < "2025-11-10"));
-    assert!(
-        times.iter().collect::<BTreeSet<_>>().len() < times.len(),
-        "no tie"
-    );
+    assert!(times.iter().collect::<BTreeSet<_>>().len() < times.len(), "no tie");
     assert!(calls.iter().any(|call| call.get("title").is_none()));
+    assert!(calls.iter().any(|call| call.get("title").is_some_and(Value::is_null)));
     assert!(
-        calls
-            .iter()
-            .any(|call| call.get("title").is_some_and(Value::is_null))
-    );
-    assert!(
-        calls
-            .iter()
-            .all(|call| call["last_modified_time"].as_str().unwrap() <= "2026-11-13T16:20:00.000Z")
+        calls.iter().all(|call| call["last_modified_time"].as_str().unwrap() <= "2026-11-13T16:20:00.000Z")
     );
     let ids: BTreeSet<_> = calls.iter().map(|call| call["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), calls.len());
@@ -91,18 +69,12 @@ async fn a_workspace_may_be_empty() {
 
 #[tokio::test]
 async fn what_cannot_start_says_why() {
-    let missing = Options {
-        data: Some("/nonexistent".into()),
-        ..small()
-    };
+    let missing = Options { data: Some("/nonexistent".into()), ..small() };
     let error = Simulator::start(missing).await.unwrap_err().to_string();
     assert!(error.contains("/nonexistent"), "{error}");
     let bench = Bench::start(small()).await;
     let port = bench.simulator.url().rsplit(':').next().unwrap().parse().unwrap();
-    let error = Simulator::start(Options { port, ..small() })
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = Simulator::start(Options { port, ..small() }).await.unwrap_err().to_string();
     assert!(error.contains(&port.to_string()), "{error}");
 }
 

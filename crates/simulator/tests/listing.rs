@@ -15,10 +15,7 @@ async fn time_bounds_are_strict_on_both_sides() {
     let bench = Bench::start(small()).await;
     for (field, stem) in [("time", "filterTime"), ("last_modified_time", "filterModified")] {
         let calls = bench.json(ALL).await["calls"].as_array().unwrap().clone();
-        let mut times: Vec<_> = calls
-            .iter()
-            .map(|call| call[field].as_str().unwrap().to_owned())
-            .collect();
+        let mut times: Vec<_> = calls.iter().map(|call| call[field].as_str().unwrap().to_owned()).collect();
         times.sort();
         let (low, high) = (&times[10], &times[40]);
         let expected: BTreeSet<_> = calls
@@ -42,20 +39,8 @@ async fn durations_are_strict_and_a_call_without_one_is_outside() {
     let some = calls.iter().find_map(duration).unwrap();
     let above = bench.json(&format!("{ALL}&filterDurationGt={some}")).await;
     let below = bench.json(&format!("{ALL}&filterDurationLt={some}")).await;
-    assert!(
-        above["calls"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|call| duration(call) > Some(some))
-    );
-    assert!(
-        below["calls"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|call| duration(call).is_some_and(|d| d < some))
-    );
+    assert!(above["calls"].as_array().unwrap().iter().all(|call| duration(call) > Some(some)));
+    assert!(below["calls"].as_array().unwrap().iter().all(|call| duration(call).is_some_and(|d| d < some)));
     let known = calls.iter().filter(|call| duration(call).is_some()).count();
     let equal = calls.iter().filter(|call| duration(call) == Some(some)).count();
     let matched = |page: &Value| page["pagination"]["matched"].as_u64().unwrap() as usize;
@@ -73,30 +58,21 @@ async fn values_of_one_filter_are_alternatives_and_filters_add_up() {
     let cases = [
         (
             "filterStatus=SCHEDULED&filterStatus=POST_PROCESSING_DONE".to_owned(),
-            count(&calls, |call| {
-                call["status"] == "SCHEDULED" || call["status"] == "POST_PROCESSING_DONE"
-            }),
+            count(&calls, |call| call["status"] == "SCHEDULED" || call["status"] == "POST_PROCESSING_DONE"),
         ),
         (
             "filterType=ZOOM&filterType=DIALPAD".to_owned(),
             count(&calls, |call| call["type"] == "ZOOM" || call["type"] == "DIALPAD"),
         ),
         (format!("filterSourceId={source}&filterSourceId=none"), 1),
-        (
-            format!("filterUser={user}"),
-            count(&calls, |call| mentions(&call["users"], "userEmail", user)),
-        ),
+        (format!("filterUser={user}"), count(&calls, |call| mentions(&call["users"], "userEmail", user))),
         (
             format!("filterAttendees={guest}"),
-            count(&calls, |call| {
-                mentions(&call["externalParticipants"], "email", guest)
-            }),
+            count(&calls, |call| mentions(&call["externalParticipants"], "email", guest)),
         ),
         (
             "filterTopics=Pricing".to_owned(),
-            count(&calls, |call| {
-                mentions(&call["metrics"]["categories"], "name", "Pricing")
-            }),
+            count(&calls, |call| mentions(&call["metrics"]["categories"], "name", "Pricing")),
         ),
         (format!("filterUser={user}&filterSourceId=none"), 0),
     ];
@@ -111,16 +87,11 @@ async fn sorting_is_by_time_and_stable_and_paging_covers_everything_once() {
     let bench = Bench::start(small()).await;
     let tied: DateTime<Utc> = "2026-05-05T10:00:00Z".parse().unwrap();
     for id in bench.control.call_ids().iter().take(12) {
-        assert!(bench.control.edit(Edit::Reschedule {
-            id: id.clone(),
-            time: tied
-        }));
+        assert!(bench.control.edit(Edit::Reschedule { id: id.clone(), time: tied }));
     }
     for direction in ["asc", "desc"] {
-        let whole = bench.json(&format!("{ALL}&sortTime={direction}")).await["calls"]
-            .as_array()
-            .unwrap()
-            .clone();
+        let whole =
+            bench.json(&format!("{ALL}&sortTime={direction}")).await["calls"].as_array().unwrap().clone();
         let times: Vec<_> = whole.iter().map(|call| call["time"].as_str().unwrap()).collect();
         let sorted = times.is_sorted_by(|a, b| if direction == "asc" { a <= b } else { a >= b });
         assert!(sorted, "{direction}");
@@ -129,10 +100,7 @@ async fn sorting_is_by_time_and_stable_and_paging_covers_everything_once() {
             let target = format!("/calls?includePrivate=true&sortTime={direction}&limit=7&skip={skip}");
             paged.extend(bench.ids(&target).await);
         }
-        let ids: Vec<_> = whole
-            .iter()
-            .map(|call| call["id"].as_str().unwrap().to_owned())
-            .collect();
+        let ids: Vec<_> = whole.iter().map(|call| call["id"].as_str().unwrap().to_owned()).collect();
         assert_eq!(paged, ids);
     }
     let modified = bench.json(&format!("{ALL}&sortProcessed=asc")).await;
@@ -160,51 +128,23 @@ async fn pages_say_what_matched_and_what_comes_next() {
     let bench = Bench::start(small()).await;
     let page = bench.json("/calls?includePrivate=true").await;
     assert_eq!(page["calls"].as_array().unwrap().len(), 25);
-    assert_eq!(
-        page["pagination"],
-        json!({"matched": 60, "hasMore": true, "nextPageSkip": 25})
-    );
+    assert_eq!(page["pagination"], json!({"matched": 60, "hasMore": true, "nextPageSkip": 25}));
     let last = bench.json("/calls?includePrivate=true&skip=50&limit=10").await;
     assert_eq!(last["pagination"], json!({"matched": 60, "hasMore": false}));
     let beyond = bench.json("/calls?includePrivate=true&skip=70").await;
-    assert_eq!(
-        beyond,
-        json!({"calls": [], "pagination": {"matched": 60, "hasMore": false}})
-    );
-    assert!(
-        bench
-            .json("/calls?includePagination=false")
-            .await
-            .get("pagination")
-            .is_none()
-    );
+    assert_eq!(beyond, json!({"calls": [], "pagination": {"matched": 60, "hasMore": false}}));
+    assert!(bench.json("/calls?includePagination=false").await.get("pagination").is_none());
 }
 
 #[tokio::test]
 async fn a_call_without_a_time_is_invisible_under_any_time_bound() {
     let bench = Bench::start(small()).await;
     let id = bench.control.call_ids().remove(0);
-    bench.control.edit(Edit::SetPrivate {
-        id: id.clone(),
-        private: false,
-    });
-    bench.control.edit(Edit::Patch {
-        id: id.clone(),
-        merge: json!({"time": null}),
-    });
+    bench.control.edit(Edit::SetPrivate { id: id.clone(), private: false });
+    bench.control.edit(Edit::Patch { id: id.clone(), merge: json!({"time": null}) });
     assert!(bench.ids("/calls?limit=100").await.contains(&id));
-    assert!(
-        !bench
-            .ids("/calls?limit=100&filterTimeGt=1970-01-01T00:00:00Z")
-            .await
-            .contains(&id)
-    );
-    assert!(
-        !bench
-            .ids("/calls?limit=100&filterTimeLt=2100-01-01T00:00:00Z")
-            .await
-            .contains(&id)
-    );
+    assert!(!bench.ids("/calls?limit=100&filterTimeGt=1970-01-01T00:00:00Z").await.contains(&id));
+    assert!(!bench.ids("/calls?limit=100&filterTimeLt=2100-01-01T00:00:00Z").await.contains(&id));
 }
 
 #[tokio::test]
@@ -217,18 +157,10 @@ async fn quirks_make_the_server_wrong() {
         ..Quirks::default()
     });
     let first = bench.ids("/calls?sortTime=asc").await;
-    assert_eq!(
-        first,
-        bench
-            .ids("/calls?sortTime=asc&skip=25&filterTimeGt=2100-01-01T00:00:00Z")
-            .await
-    );
+    assert_eq!(first, bench.ids("/calls?sortTime=asc&skip=25&filterTimeGt=2100-01-01T00:00:00Z").await);
     let honest = 60 - bench.control.private_ids().len();
     assert_eq!(bench.json("/calls").await["pagination"]["matched"], honest - 10);
-    bench.control.set_quirks(Quirks {
-        pretty_json: true,
-        ..Quirks::default()
-    });
+    bench.control.set_quirks(Quirks { pretty_json: true, ..Quirks::default() });
     let pretty = bench.get("/calls?limit=2").await;
     bench.control.set_quirks(Quirks::default());
     let plain = bench.get("/calls?limit=2").await;
@@ -241,6 +173,5 @@ fn count(calls: &[Value], holds: impl Fn(&Value) -> bool) -> usize {
 }
 
 fn mentions(list: &Value, field: &str, text: &str) -> bool {
-    list.as_array()
-        .is_some_and(|items| items.iter().any(|item| item[field] == text))
+    list.as_array().is_some_and(|items| items.iter().any(|item| item[field] == text))
 }

@@ -1,9 +1,6 @@
 //! The simulator over the wire: against the contract, and against what tests of the product rely on.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should stop where it is"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod answers;
 mod client;

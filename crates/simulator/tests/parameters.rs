@@ -51,10 +51,7 @@ async fn a_bad_parameter_is_named() {
         let message = reply.json()["errorMessage"].as_str().unwrap().to_owned();
         let query = target.split_once('?').map_or("id", |(_, query)| query);
         let names = ["to".to_owned(), query.split('=').next().unwrap().to_owned()];
-        assert!(
-            names.iter().any(|name| message.contains(name.as_str())),
-            "{target}: {message}"
-        );
+        assert!(names.iter().any(|name| message.contains(name.as_str())), "{target}: {message}");
     }
 }
 
@@ -88,17 +85,9 @@ async fn both_headers_are_needed_and_both_must_be_right() {
 #[tokio::test]
 async fn unknown_things_are_not_found_and_nothing_can_be_written() {
     let bench = Bench::start(small()).await;
-    for target in [
-        "/call-details?id=nobody",
-        "/get-account?id=nobody",
-        "/get-deal?id=x",
-        "/nowhere",
-    ] {
+    for target in ["/call-details?id=nobody", "/get-account?id=nobody", "/get-deal?id=x", "/nowhere"] {
         assert_eq!(bench.get(target).await.status, 404, "{target}");
     }
-    let reply = bench
-        .send("POST", "/calls", crate::client::CREDENTIALS, "")
-        .await
-        .unwrap();
+    let reply = bench.send("POST", "/calls", crate::client::CREDENTIALS, "").await.unwrap();
     assert_eq!(reply.status, 405);
 }

@@ -9,14 +9,9 @@ pub(crate) struct Contract(Value);
 
 /// The folder beside the repository that holds contract and data; `None`, loudly, where it is not.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared")
-        .join(path);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path);
     if !path.exists() {
-        eprintln!(
-            "SKIPPED: {} does not exist, nothing was checked against it",
-            path.display()
-        );
+        eprintln!("SKIPPED: {} does not exist, nothing was checked against it", path.display());
         return None;
     }
     Some(path)
@@ -64,20 +59,14 @@ impl Contract {
             faults.push(format!("{path}: {value} is not of type {kind}"));
             return;
         }
-        if schema
-            .get("enum")
-            .and_then(Value::as_array)
-            .is_some_and(|known| !known.contains(value))
-        {
+        if schema.get("enum").and_then(Value::as_array).is_some_and(|known| !known.contains(value)) {
             faults.push(format!("{path}: {value} is not in the enumeration"));
         }
         if schema["format"] == "date-time" && !is_time(value) {
             faults.push(format!("{path}: {value} is not a time"));
         }
         if let Some(items) = value.as_array() {
-            items
-                .iter()
-                .for_each(|item| self.visit(&schema["items"], item, &format!("{path}[]"), faults));
+            items.iter().for_each(|item| self.visit(&schema["items"], item, &format!("{path}[]"), faults));
         }
         self.visit_fields(&schema, value, path, faults);
     }
@@ -103,17 +92,8 @@ impl Contract {
 
     /// The schema's own properties and those of its parts.
     fn properties(&self, schema: &Value) -> Map<String, Value> {
-        let mut all = schema
-            .get("properties")
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default();
-        for part in schema
-            .get("allOf")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        let mut all = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+        for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
             all.extend(self.properties(&self.resolve(part)));
         }
         all
@@ -133,7 +113,5 @@ fn is_of(kind: &str, value: &Value) -> bool {
 }
 
 fn is_time(value: &Value) -> bool {
-    value
-        .as_str()
-        .is_some_and(|text| chrono::DateTime::parse_from_rfc3339(text).is_ok())
+    value.as_str().is_some_and(|text| chrono::DateTime::parse_from_rfc3339(text).is_ok())
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::settings::SourceSettings;
 
 /// Without a rate there is no second to fill; a killed process leaves at most this many booked too much.
-const UNPACED_BLOCK: u32 = 100;
+const UNPACED_BLOCK: u32 = 500;
 /// A slot of the shared pace that passed this long ago belongs to nobody: others may have filled that time.
 const STALE_AFTER: Duration = Duration::from_secs(1);
 

@@ -109,7 +109,9 @@ mod tests {
 
     #[test]
     fn a_listed_record_without_an_id_gets_a_stand_in_and_spoils_no_page() {
-        let body = Bytes::from_static(br#"{"calls":[{"id":"a"},{"name":"b"},{"id":null}],"pagination":{"matched":3}}"#);
+        let body = Bytes::from_static(
+            br#"{"calls":[{"id":"a"},{"name":"b"},{"id":null}],"pagination":{"matched":3}}"#,
+        );
         let rows = page(&CALLS, &body).unwrap().rows;
         let nameless: Vec<bool> = rows.iter().map(|row| row.key.is_nameless()).collect();
         assert_eq!(nameless, [false, true, true]);

@@ -22,28 +22,17 @@ pub(super) fn list(shared: &Shared, params: &Params) -> Result<Answer, Refused> 
     let (listing, overlay, quirks, request) = {
         let mut state = shared.lock();
         let request = Request::read(params, &state.quirks)?;
-        (
-            state.book.listing(request.order),
-            state.overlay.clone(),
-            state.quirks.clone(),
-            request,
-        )
+        (state.book.listing(request.order), state.overlay.clone(), state.quirks.clone(), request)
     };
     let matching = || listing.iter().filter(|call| request.filter.holds(call));
     let page = request.page;
     let sent: Vec<_> = matching().skip(page.skip).take(page.limit).collect();
-    let view = View {
-        audio: request.audio,
-        video: request.video,
-        overlay: &overlay,
-    };
+    let view = View { audio: request.audio, video: request.video, overlay: &overlay };
     let mut body = written(&sent, view);
     if request.pagination {
         let matched = matching().count();
         let mut pagination = pagination(page, sent.len(), matched);
-        pagination["matched"] = matched
-            .saturating_add_signed(quirks.matched_delta as isize)
-            .into();
+        pagination["matched"] = matched.saturating_add_signed(quirks.matched_delta as isize).into();
         body.extend_from_slice(format!(",\"pagination\":{pagination}").as_bytes());
     }
     body.push(b'}');
@@ -52,21 +41,11 @@ pub(super) fn list(shared: &Shared, params: &Params) -> Result<Answer, Refused> 
 
 pub(super) fn details(state: &State, params: &Params) -> Result<Answer, Refused> {
     let id = params.required("id")?;
-    let (audio, video) = (
-        params.flag("includeAudio", false)?,
-        params.flag("includeVideo", false)?,
-    );
+    let (audio, video) = (params.flag("includeAudio", false)?, params.flag("includeVideo", false)?);
     let call = state.book.get(id).ok_or(Refused::Missing("call not found"))?;
     let mut body = Vec::with_capacity(64 * 1024);
     body.extend_from_slice(b"{\"call\":");
-    call.write_details(
-        &mut body,
-        View {
-            audio,
-            video,
-            overlay: &state.overlay,
-        },
-    );
+    call.write_details(&mut body, View { audio, video, overlay: &state.overlay });
     body.push(b'}');
     Ok(Answer::json(body))
 }
@@ -76,21 +55,10 @@ pub(super) fn of_playlist(state: &State, id: &str, params: &Params) -> Result<An
     let page = params.page(PLAYLIST_LIMIT)?;
     let playlist = state.collections.find("playlists", "id", id);
     let playlist = playlist.ok_or(Refused::Missing("playlist not found"))?;
-    let ids = playlist
-        .get("call_ids")
-        .and_then(|ids| ids.as_array())
-        .into_iter()
-        .flatten();
+    let ids = playlist.get("call_ids").and_then(|ids| ids.as_array()).into_iter().flatten();
     let calls: Vec<_> = ids.filter_map(|id| state.book.get(id.as_str()?)).collect();
     let sent: Vec<_> = calls.iter().copied().skip(page.skip).take(page.limit).collect();
-    let mut body = written(
-        &sent,
-        View {
-            audio: false,
-            video: false,
-            overlay: &state.overlay,
-        },
-    );
+    let mut body = written(&sent, View { audio: false, video: false, overlay: &state.overlay });
     let pagination = pagination(page, sent.len(), calls.len());
     body.extend_from_slice(format!(",\"pagination\":{pagination}}}").as_bytes());
     Ok(Answer::json(body))
@@ -184,12 +152,8 @@ fn order(params: &Params) -> Result<Order, Bad> {
     let by_time = params.choice("sortTime", &DIRECTIONS)?;
     let by_processed = params.choice("sortProcessed", &DIRECTIONS)?;
     Ok(match (by_time, by_processed) {
-        (Some(direction), _) => Order::Time {
-            descending: direction == "desc",
-        },
-        (None, Some(direction)) => Order::Modified {
-            descending: direction == "desc",
-        },
+        (Some(direction), _) => Order::Time { descending: direction == "desc" },
+        (None, Some(direction)) => Order::Modified { descending: direction == "desc" },
         (None, None) => Order::Arbitrary,
     })
 }

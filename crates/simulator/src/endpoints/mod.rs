@@ -58,9 +58,7 @@ fn route(shared: &Shared, path: &str, params: &Params) -> Result<Answer, Refused
         "/stats" => stats::by_user(state, params),
         "/stats/aggregate" => stats::aggregate(state, params),
         _ => {
-            let playlist = path
-                .strip_prefix("/playlists/")
-                .and_then(|rest| rest.strip_suffix("/calls"));
+            let playlist = path.strip_prefix("/playlists/").and_then(|rest| rest.strip_suffix("/calls"));
             let id = playlist.ok_or(Refused::Missing("no such endpoint"))?;
             calls::of_playlist(state, id, params)
         }

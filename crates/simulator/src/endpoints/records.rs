@@ -19,18 +19,12 @@ pub(super) fn all(state: &State, collection: &str, key: &str) -> Result<Answer, 
 
 /// One page of a collection, under its own name.
 pub(super) fn paged(state: &State, collection: &str, params: &Params) -> Result<Answer, Refused> {
-    Ok(page_of(
-        &records_of(state, collection),
-        collection,
-        params.page(LIMIT)?,
-    ))
+    Ok(page_of(&records_of(state, collection), collection, params.page(LIMIT)?))
 }
 
 /// The record of a CRM id, bare.
 pub(super) fn by_crm_id(state: &State, collection: &str, params: &Params) -> Result<Answer, Refused> {
-    let record = state
-        .collections
-        .find(collection, "crm_id", params.required("id")?);
+    let record = state.collections.find(collection, "crm_id", params.required("id")?);
     record.map(Answer::value).ok_or(Refused::Missing("not found"))
 }
 
@@ -38,9 +32,7 @@ pub(super) fn by_crm_id(state: &State, collection: &str, params: &Params) -> Res
 pub(super) fn keyword_topics(state: &State) -> Result<Answer, Refused> {
     let topics = state.collections.get("topics").iter();
     let keyword = topics.filter(|topic| topic.get("keyword_topic").is_some_and(Value::is_object));
-    let names: BTreeSet<_> = keyword
-        .filter_map(|topic| topic.get("topic_name")?.as_str())
-        .collect();
+    let names: BTreeSet<_> = keyword.filter_map(|topic| topic.get("topic_name")?.as_str()).collect();
     Ok(Answer::value(&json!({"topics": names})))
 }
 

@@ -63,10 +63,6 @@ fn in_window<'a>(state: &'a State, params: &Params) -> Result<Vec<&'a Index>, Ba
         return Err("from is after to".to_owned());
     }
     let calls = state.book.iter().map(|call| &call.index);
-    let inside = |index: &&Index| {
-        index
-            .time
-            .is_some_and(|time| (from..=to).contains(&time.date_naive()))
-    };
+    let inside = |index: &&Index| index.time.is_some_and(|time| (from..=to).contains(&time.date_naive()));
     Ok(calls.filter(inside).collect())
 }

@@ -22,14 +22,7 @@ const FAILED: [&str; 10] = [
     "NOBODY_JOINED_CALL",
     "BOTJOIN_DENIED",
 ];
-const KINDS: [&str; 6] = [
-    "ZOOM",
-    "GOOGLE_MEET",
-    "MS_TEAMS",
-    "RINGCENTRAL",
-    "HUBSPOT",
-    "DIALPAD",
-];
+const KINDS: [&str; 6] = ["ZOOM", "GOOGLE_MEET", "MS_TEAMS", "RINGCENTRAL", "HUBSPOT", "DIALPAD"];
 /// How far back calls reach: beyond a year, so that a history bound has something to leave out.
 const REACH_DAYS: usize = 395;
 /// A workspace's calls begin on the quarter of an hour, which makes ties.
@@ -96,11 +89,7 @@ impl Draft {
     /// Internal people first.
     pub(super) fn people<'a>(&self, world: &'a World) -> Vec<&'a Person> {
         let contacts = world.accounts[self.account].contacts.iter().take(self.contacts);
-        self.users
-            .iter()
-            .map(|user| &world.users[*user])
-            .chain(contacts)
-            .collect()
+        self.users.iter().map(|user| &world.users[*user]).chain(contacts).collect()
     }
 
     /// The call without transcript and what is made from it.
@@ -134,15 +123,10 @@ impl Draft {
         let users = internal.iter().enumerate().map(|(number, user)| {
             json!({"userId": user.id, "userEmail": user.email, "isOrganizer": number == 0, "personId": number})
         });
-        let invited = external
-            .iter()
-            .enumerate()
-            .map(|(number, contact)| person(internal.len() + number, contact));
-        let joined = people
-            .iter()
-            .enumerate()
-            .filter(|_| self.is_ready())
-            .map(|(number, one)| person(number, one));
+        let invited =
+            external.iter().enumerate().map(|(number, contact)| person(internal.len() + number, contact));
+        let joined =
+            people.iter().enumerate().filter(|_| self.is_ready()).map(|(number, one)| person(number, one));
         let record = json!({
             "id": self.id,
             "source_id": rng.uuid(),
@@ -162,11 +146,7 @@ impl Draft {
             "bookmark_timestamps": [],
             "call_review_page_url": format!("https://copilot.example.com/call/{}", self.id),
         });
-        if let Value::Object(record) = record {
-            record
-        } else {
-            Map::new()
-        }
+        if let Value::Object(record) = record { record } else { Map::new() }
     }
 
     fn add_crm(&self, record: &mut Map<String, Value>, account: &Account, rng: &mut Rng) {
@@ -250,11 +230,7 @@ fn time(rng: &mut Rng, status: &str, as_of: DateTime<Utc>) -> DateTime<Utc> {
         -4 - rng.below(steps(REACH_DAYS)) as i64
     };
     // Dialled calls begin at any second.
-    let seconds = if rng.chance(0.2) {
-        rng.below(60 * RASTER_MINUTES as usize) as i64
-    } else {
-        0
-    };
+    let seconds = if rng.chance(0.2) { rng.below(60 * RASTER_MINUTES as usize) as i64 } else { 0 };
     now + TimeDelta::minutes(offset * RASTER_MINUTES) - TimeDelta::seconds(seconds)
 }
 

@@ -22,12 +22,7 @@ pub(crate) use script::Script;
 pub(crate) fn fill(options: &Options, state: &mut State) {
     let as_of = options.as_of.unwrap_or_else(real_time);
     let whole_second = DateTime::from_timestamp(as_of.timestamp(), 0).unwrap_or(as_of);
-    let script = Arc::new(Script::new(
-        options.seed,
-        options.calls,
-        options.turns,
-        whole_second,
-    ));
+    let script = Arc::new(Script::new(options.seed, options.calls, options.turns, whole_second));
     for number in 0..options.calls as u64 {
         let draft = script.draft(number);
         let call = Call::generated(draft.head(script.world()), number, draft.private, &script);

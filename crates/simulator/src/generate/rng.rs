@@ -39,9 +39,7 @@ impl Rng {
 
     /// `digits` hexadecimal digits.
     pub(crate) fn hex(&mut self, digits: usize) -> String {
-        (0..digits)
-            .map(|_| char::from(b"0123456789abcdef"[self.below(16)]))
-            .collect()
+        (0..digits).map(|_| char::from(b"0123456789abcdef"[self.below(16)])).collect()
     }
 
     pub(crate) fn uuid(&mut self) -> String {

@@ -20,19 +20,12 @@ pub(super) fn fill(script: &Script, calls: u64, collections: &mut Collections) {
         let draft = script.draft(number);
         if draft.is_ready() {
             let id = draft.rng.fork(77).hex(24);
-            collections
-                .scorecard_times
-                .insert(id.clone(), draft.modified + TimeDelta::minutes(5));
+            collections.scorecard_times.insert(id.clone(), draft.modified + TimeDelta::minutes(5));
             scorecards.push(scorecard(script, number, &id));
         }
     }
     collections.set("scorecards", scorecards);
-    collections.set(
-        "playlists",
-        (0..PLAYLISTS)
-            .map(|number| playlist(script, calls, number))
-            .collect(),
-    );
+    collections.set("playlists", (0..PLAYLISTS).map(|number| playlist(script, calls, number)).collect());
 }
 
 fn template(number: usize) -> Value {
@@ -66,10 +59,7 @@ fn scorecard(script: &Script, number: u64, id: &str) -> Value {
 }
 
 fn playlist(script: &Script, calls: u64, number: u64) -> Value {
-    let members: Vec<_> = (number..calls)
-        .step_by(LISTED_EVERY)
-        .map(|call| script.draft(call).id)
-        .collect();
+    let members: Vec<_> = (number..calls).step_by(LISTED_EVERY).map(|call| script.draft(call).id).collect();
     json!({
         "id": format!("playlist-{number}"),
         "name": format!("Best of {}", number + 1),

@@ -67,11 +67,7 @@ impl Script {
         let hundredths = draft.duration * 100 / self.turns.max(1);
         out.extend_from_slice(b",\"transcript\":[");
         for turn in 0..self.turns {
-            out.extend_from_slice(if turn == 0 {
-                b"{\"text\":\""
-            } else {
-                b",{\"text\":\""
-            });
+            out.extend_from_slice(if turn == 0 { b"{\"text\":\"" } else { b",{\"text\":\"" });
             let words = 4 + rng.below(30);
             self.write_words(words, &mut rng, out);
             if rng.below(33) == 0 {
@@ -119,10 +115,7 @@ impl Script {
         let people = draft.people(&self.world);
         let mut span = || {
             let start = rng.below(draft.duration);
-            (
-                stamp(draft, start),
-                stamp(draft, start + rng.below(draft.duration - start)),
-            )
+            (stamp(draft, start), stamp(draft, start + rng.below(draft.duration - start)))
         };
         let spans: Vec<_> = (0..4).map(|_| span()).collect();
         let topics = spans.iter().map(|(start, end)| {
@@ -172,10 +165,7 @@ impl Word {
     fn new(word: &str) -> Self {
         let mut text = [b' '; 16];
         text[..word.len()].copy_from_slice(word.as_bytes());
-        Self {
-            text,
-            length: word.len() + 1,
-        }
+        Self { text, length: word.len() + 1 }
     }
 }
 
@@ -183,12 +173,7 @@ impl Word {
 fn stamp(draft: &Draft, seconds: usize) -> String {
     match draft.duration % 4 {
         0 => format!("{:02}:{:02}", seconds / 60, seconds % 60),
-        1 => format!(
-            "{:02}:{:02}:{:02}",
-            seconds / 3600,
-            seconds / 60 % 60,
-            seconds % 60
-        ),
+        1 => format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
         _ => format!("{seconds}.5"),
     }
 }

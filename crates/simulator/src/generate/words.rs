@@ -101,14 +101,8 @@ pub(super) const TOPICS: [&str; 12] = [
     "Contract",
 ];
 
-pub(super) const STAGES: [&str; 6] = [
-    "Prospecting",
-    "Discovery",
-    "Evaluation",
-    "Proposal",
-    "Negotiation",
-    "Closed Won",
-];
+pub(super) const STAGES: [&str; 6] =
+    ["Prospecting", "Discovery", "Evaluation", "Proposal", "Negotiation", "Closed Won"];
 
 pub(super) const COMPETITORS: [&str; 5] = ["Globex", "Initech", "Umbrella", "Hooli", "Vandelay"];
 

@@ -59,24 +59,13 @@ impl World {
     }
 
     pub(super) fn fill(&self, collections: &mut Collections) {
-        let users = self
-            .users
-            .iter()
-            .enumerate()
-            .map(|(number, user)| self.user(number, user))
-            .collect();
+        let users = self.users.iter().enumerate().map(|(number, user)| self.user(number, user)).collect();
         collections.set("users", users);
         collections.set("teams", (0..TEAMS).map(|number| self.team(number)).collect());
         collections.set("accounts", self.accounts.iter().map(Account::record).collect());
         collections.set("opportunities", self.accounts.iter().map(Account::deal).collect());
-        collections.set(
-            "contacts",
-            self.accounts.iter().flat_map(Account::contact_records).collect(),
-        );
-        collections.set(
-            "topics",
-            self.topics.iter().map(|(topic, _)| topic.clone()).collect(),
-        );
+        collections.set("contacts", self.accounts.iter().flat_map(Account::contact_records).collect());
+        collections.set("topics", self.topics.iter().map(|(topic, _)| topic.clone()).collect());
         let id = |topic: &Value| topic["topic_id"].as_str().unwrap_or_default().to_owned();
         collections.topic_times = self.topics.iter().map(|(topic, at)| (id(topic), *at)).collect();
     }
@@ -96,13 +85,7 @@ impl World {
     }
 
     fn team(&self, number: usize) -> Value {
-        let members: Vec<_> = self
-            .users
-            .iter()
-            .skip(number)
-            .step_by(TEAMS)
-            .map(|user| &user.id)
-            .collect();
+        let members: Vec<_> = self.users.iter().skip(number).step_by(TEAMS).map(|user| &user.id).collect();
         json!({
             "id": format!("team-{number}"),
             "name": format!("Team {}", ["EMEA", "Amériques", "APAC"][number]),
@@ -115,10 +98,8 @@ impl World {
 impl Person {
     fn new(rng: &mut Rng, number: usize, domain: &str) -> Self {
         let (first, last) = (*rng.pick(&FIRST_NAMES), *rng.pick(&LAST_NAMES));
-        let plain: String = format!("{first}.{last}")
-            .chars()
-            .filter(|c| c.is_ascii_alphabetic() || *c == '.')
-            .collect();
+        let plain: String =
+            format!("{first}.{last}").chars().filter(|c| c.is_ascii_alphabetic() || *c == '.').collect();
         Self {
             id: rng.hex(24),
             name: format!("{first} {last}"),
@@ -184,10 +165,7 @@ impl Account {
 
     fn contact_records(&self) -> Vec<Value> {
         let record = |contact: &Person| {
-            let (first, last) = contact
-                .name
-                .split_once(' ')
-                .unwrap_or((contact.name.as_str(), ""));
+            let (first, last) = contact.name.split_once(' ').unwrap_or((contact.name.as_str(), ""));
             json!({
                 "id": contact.id.to_lowercase(),
                 "crm_id": contact.id,
