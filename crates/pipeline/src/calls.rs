@@ -12,7 +12,7 @@ use crate::recorder::Recorder;
 use crate::tally::Tally;
 
 /// The upper bound of the last proved forward pass.
-const FORWARD: &str = "calls.forward";
+pub(crate) const FORWARD: &str = "calls.forward";
 /// When the listing of all history under way began; the forward cursor once it is done.
 const ANCHOR: &str = "calls.anchor";
 /// Where that listing starts.
@@ -62,7 +62,7 @@ impl CallsPass<'_> {
         if self.recorder.cursor(HISTORY_FROM).is_none() {
             self.recorder.set_cursor(HISTORY_FROM, self.engine.history_start);
         }
-        let start = self.recorder.cursor(HISTORY_FROM).unwrap_or(now);
+        let start = self.recorder.cursor(HISTORY_FROM).unwrap_or(now).min(self.engine.history_start);
         self.recorder.flush().await?;
 
         let resume_at = self.proved_since(anchor, start);
@@ -77,7 +77,11 @@ impl CallsPass<'_> {
             .filter(|s| s.proved_at >= anchor && s.to.is_some_and(|to| to <= resume_at))
             .map(|s| s.rows)
             .sum();
-        self.without_time(start, seen + before).await?;
+        match self.without_time(start, seen + before).await {
+            // Every call that has a time was listed: what has none must not hold up what comes new.
+            Err(error) if error.kind() == Kind::Unproven => self.tally.hole(&error),
+            ended => ended?,
+        }
         self.recorder.set_cursor(FORWARD, anchor);
         self.recorder.flush().await
     }
@@ -130,13 +134,28 @@ impl CallsPass<'_> {
     /// Lists from `span.from` to the open end, slice by slice, the public ids of each slice first.
     async fn slices(&mut self, span: Span) -> Result<u64> {
         let (mut from, mut seen) = (span.from, 0);
+        let mut hole = None;
         loop {
             let window = |to| Window::ByTime { from, to };
             let (publicity, to) =
                 self.public_slice(self.request(window(None), span.purpose, span.slice)).await?;
             let rows = if matches!(publicity, Publicity::AllPublic) { span.slice } else { 0 };
             let listed =
-                self.list(self.request(window(to), span.purpose, rows), Some(publicity), span.first).await?;
+                self.list(self.request(window(to), span.purpose, rows), Some(publicity), span.first).await;
+            let listed = match (listed, to) {
+                // What lies behind a hole is listed all the same; the span stays unproved.
+                (Err(error), Some(behind)) if error.kind() == Kind::Unproven => {
+                    hole.replace(error).iter().for_each(|earlier| self.tally.hole(earlier));
+                    self.recorder.flush().await?;
+                    from = behind;
+                    continue;
+                }
+                (Err(error), _) => {
+                    hole.iter().for_each(|earlier| self.tally.hole(earlier));
+                    return Err(error);
+                }
+                (Ok(listed), _) => listed,
+            };
             let to = listed.covered_to.or(to);
             seen += listed.seen;
             if span.keep {
@@ -152,7 +171,7 @@ impl CallsPass<'_> {
             self.recorder.flush().await?;
             match to {
                 Some(to) => from = to,
-                None => return Ok(seen),
+                None => return hole.map_or(Ok(seen), Err),
             }
         }
     }

@@ -130,7 +130,8 @@ impl DetailsPass<'_> {
             Kind::Refused => self.reject(&entry, &error),
             Kind::Remote | Kind::Protocol => {
                 self.tally.holes.push(format!("call {}: {}", entry.key, error.chain()));
-                self.recorder.queue(QueueEntry { attempts: entry.attempts + 1, ..entry });
+                let due_at = self.engine.stores.clock.now() + judge::pause_after(entry.attempts);
+                self.recorder.queue(QueueEntry { attempts: entry.attempts + 1, due_at, ..entry });
                 self.failures_in_a_row += 1;
                 if self.failures_in_a_row >= OUTAGE {
                     return Err(error);

@@ -29,11 +29,13 @@ pub(crate) async fn begin_if_due(engine: &Engine, recorder: &mut Recorder, full:
     if !(full || due) {
         return Ok(());
     }
+    // Queued first, marked as begun last: a run that ends in between queues them again, which changes nothing.
+    queue_all(engine, recorder, now).await?;
     let generation = recorder.generation() + 1;
     recorder.set_generation(generation);
     recorder.set_cursor(BEGUN, now);
     recorder.set_cursor(DRAINED, now);
-    queue_all(engine, recorder, now).await
+    recorder.flush().await
 }
 
 async fn queue_all(engine: &Engine, recorder: &mut Recorder, now: Timestamp) -> Result<()> {

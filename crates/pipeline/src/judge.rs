@@ -61,6 +61,15 @@ pub(crate) fn is_complete(details: &SourceRecord) -> bool {
     transcript && json.get("summary").is_some_and(|summary| !summary.is_null())
 }
 
+/// How long a call whose details failed is left alone: not at all after the first time, then longer and longer, so
+/// that calls which always fail do not stand in the way of all others.
+pub(crate) fn pause_after(attempts: u32) -> Duration {
+    if attempts == 0 {
+        return Duration::zero();
+    }
+    Duration::minutes(15) * 2_i32.pow((attempts - 1).min(6))
+}
+
 /// Transcript and summary come within hours; after two weeks they will not come any more.
 const GIVE_UP_AFTER: Duration = Duration::days(14);
 

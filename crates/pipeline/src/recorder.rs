@@ -64,6 +64,11 @@ impl Recorder {
         self.checkpoint.cursors.get(name).copied()
     }
 
+    /// Whether all of history was listed once: what comes to light after that is new.
+    pub(crate) fn has_history(&self) -> bool {
+        self.cursor(crate::calls::FORWARD).is_some()
+    }
+
     pub(crate) fn slices(&self) -> &[Slice] {
         &self.checkpoint.slices
     }

@@ -48,7 +48,8 @@ async fn last_known(stores: &Stores) -> Result<SegmentNo> {
 fn damaged(what: &str, segment: SegmentNo) -> Error {
     Error::new(Kind::Corrupt, what).with("segment", format!("{segment:012}")).hint(
         "restore the journal's folder from a backup; nothing was changed. If the journal is lost for good, move the \
-         state store away as well: the next sync fetches everything anew",
+         rest of it and the state store away as well: the next sync fetches everything anew; then rebuild each \
+         destination with `clarion replay`",
     )
 }
 
@@ -105,7 +106,8 @@ fn adopt_entry(
     };
     let known = Known { gone: entry.op == Op::Delete, ..arrival.known() };
     if is_call && entry.op == Op::Upsert {
-        let reason = judge::details_reason(previous, &known, &recorder.prints, &json, Reason::Ready);
+        let first = if recorder.has_history() { Reason::Ready } else { Reason::Backfill };
+        let reason = judge::details_reason(previous, &known, &recorder.prints, &json, first);
         if let Some(reason) = reason {
             recorder.queue(queue_entry(&known, reason, entry.observed_at));
         }

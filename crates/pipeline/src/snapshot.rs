@@ -1,6 +1,8 @@
 //! Streams that are read whole each time: `users`.
 
-use clarion_core::{Event, Fingerprint, Purpose, RecordKey, Result, StreamName};
+use std::collections::BTreeMap;
+
+use clarion_core::{Event, Fingerprint, Purpose, RecordKey, Result, SourceRecord, StreamName};
 
 use crate::engine::Engine;
 use crate::judge::{self, Version};
@@ -24,10 +26,13 @@ pub(crate) async fn sync_snapshot(
     for record in &nameless {
         reject_nameless(recorder, tally, stream, record);
     }
+    // Of a key that came twice the last record counts, or each sync would write both.
+    let last: BTreeMap<&RecordKey, &SourceRecord> =
+        records.iter().map(|record| (&record.key, record)).collect();
     let at = engine.stores.clock.now();
     let keys: Vec<RecordKey> = records.iter().map(|record| record.key.clone()).collect();
     let known = recorder.known(stream, &keys).await?;
-    for record in &records {
+    for record in last.into_values() {
         let fingerprint = Fingerprint::default();
         let arrival = Arrival { stream, record, private: None, at, fingerprint, generation: 0 };
         let next = arrival.known();

@@ -42,6 +42,17 @@ impl Engine {
         let kind = if options.full { "sync --full" } else { "sync" };
         let frame = Frame { writer, kind, started_at: self.stores.clock.now() };
         self.remember(&frame, None).await?;
+        let ended = self.run(&frame, options).await;
+        if ended.is_err() {
+            self.remember_failure(&frame).await;
+        }
+        let end = ended?;
+        self.remember(&frame, Some(&end.report)).await?;
+        Ok(end)
+    }
+
+    async fn run(&self, frame: &Frame<'_>, options: &SyncOptions) -> Result<RunEnd> {
+        let writer = frame.writer;
         let mut tally = Tally::default();
         let adopted = recover(&self.stores, writer).await?;
         if adopted > 0 {
@@ -49,14 +60,27 @@ impl Engine {
         }
         let extracted = self.stores.stop.or(self.extract(writer, options, &mut tally)).await;
         if let Err(error) = extracted {
-            self.save_what_came(writer).await?;
             tally.errors.push(error);
+            tally.errors.extend(self.save_what_came(writer).await.err());
         }
-        self.source.settle().await?;
+        tally.errors.extend(self.source.settle().await.err());
         let loaded = self.load_unless_stopped(writer, &mut tally).await?;
-        let end = self.report(&frame, tally, loaded).await?;
-        self.remember(&frame, Some(&end.report)).await?;
-        Ok(end)
+        self.report(frame, tally, loaded).await
+    }
+
+    /// So that `status` does not show a run that is over as running; why it failed is told by whoever called.
+    async fn remember_failure(&self, frame: &Frame<'_>) {
+        let run = RunRecord {
+            id: frame.writer.run.clone(),
+            kind: frame.kind.to_owned(),
+            outcome: word(Outcome::Failed).to_owned(),
+            started_at: frame.started_at,
+            ended_at: Some(self.stores.clock.now()),
+            report: String::new(),
+        };
+        if let Err(error) = self.stores.state.save_run(&run).await {
+            tracing::warn!(error = %error.chain(), "the end of the run could not be stored");
+        }
     }
 
     async fn extract(&self, writer: &Writer, options: &SyncOptions, tally: &mut Tally) -> Result<()> {
@@ -88,8 +112,10 @@ impl Engine {
     /// What was appended when extraction broke off is cut and adopted, so that nothing of it is paid for again.
     async fn save_what_came(&self, writer: &Writer) -> Result<()> {
         let checkpoint = stored_checkpoint(&self.stores).await?;
-        self.stores.journal.cut(&writer.run, checkpoint).await?;
-        recover(&self.stores, writer).await.map(|_| ())
+        // After a failed append the journal cannot cut, but it can recover what was appended before.
+        let cut = self.stores.journal.cut(&writer.run, checkpoint).await;
+        recover(&self.stores, writer).await?;
+        cut.map(|_| ())
     }
 
     async fn load_unless_stopped(&self, writer: &Writer, tally: &mut Tally) -> Result<LoadOutcome> {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{IsTerminal as _, Write as _, stderr, stdin};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -118,5 +118,7 @@ fn keep(path: &Path, secret: &str) -> Result<()> {
         .mode(0o600)
         .open(path)
         .with_context(|| format!("cannot write {}", path.display()))?;
+    // The mode above counts only for a file that was not there before.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
     Ok(writeln!(file, "{secret}")?)
 }

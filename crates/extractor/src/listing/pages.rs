@@ -16,13 +16,18 @@ use crate::transport::Ask;
 pub(crate) struct Pages {
     exchange: Arc<Exchange>,
     observer: Arc<dyn Observer>,
-    /// Halved for the rest of the process when a page was too large: the vendor answers 502 past 6 MB.
+    /// Halved when a page was too large: the vendor answers 502 past 6 MB.
     limit: AtomicU32,
+    /// Pages in a row that came at the smaller size.
+    good: AtomicU32,
 }
+
+/// After so many pages at a smaller size a larger one is tried again: the 502 may have been an outage.
+const GROW_AFTER: u32 = 20;
 
 impl Pages {
     pub(crate) fn new(exchange: Arc<Exchange>, observer: Arc<dyn Observer>) -> Self {
-        Self { exchange, observer, limit: AtomicU32::new(MAX_LIMIT) }
+        Self { exchange, observer, limit: AtomicU32::new(MAX_LIMIT), good: AtomicU32::new(0) }
     }
 
     pub(crate) fn limit(&self) -> u32 {
@@ -34,7 +39,10 @@ impl Pages {
         loop {
             let limit = self.limit();
             match self.ask(filters.params(skip, limit), limit > 1, purpose).await? {
-                Some(page) => return Ok((page, limit)),
+                Some(page) => {
+                    self.grow(limit);
+                    return Ok((page, limit));
+                }
                 None => self.halve(limit),
             }
         }
@@ -70,7 +78,15 @@ impl Pages {
         }
     }
 
+    fn grow(&self, used: u32) {
+        if used < MAX_LIMIT && self.good.fetch_add(1, Ordering::Relaxed) + 1 >= GROW_AFTER {
+            self.good.store(0, Ordering::Relaxed);
+            self.limit.store((used * 2).min(MAX_LIMIT), Ordering::Relaxed);
+        }
+    }
+
     fn halve(&self, tried: u32) {
+        self.good.store(0, Ordering::Relaxed);
         let smaller = (tried / 2).max(1);
         // Another listing may have been faster.
         if self.limit.fetch_min(smaller, Ordering::Relaxed) > smaller {
