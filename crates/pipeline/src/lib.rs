@@ -3,7 +3,7 @@
 //! Invariant: the pipeline sees only the ports of `clarion-core`. It owns no I/O and names no implementation.
 //!
 //! Extraction writes the journal and nothing else; loading reads the journal and nothing else. Between the two
-//! stands the [`Recorder`](recorder::Recorder), which makes data durable before the progress that covers it.
+//! stands the recorder, which makes data durable before the progress that covers it.
 
 mod belt;
 mod calls;
