@@ -93,3 +93,53 @@ pub(crate) fn next_look(details: &SourceRecord, attempts: u32, now: Timestamp) -
         attempts: attempts + 1,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clarion_core::{RecordKey, parse_timestamp};
+
+    use super::*;
+
+    fn details(data: &'static str) -> SourceRecord {
+        SourceRecord {
+            key: RecordKey::parse("a").expect("a key"),
+            time: parse_timestamp("2026-11-01T10:00:00Z"),
+            modified: parse_timestamp("2026-11-01T11:00:00Z"),
+            status: Some("PROCESSED".to_owned()),
+            data: bytes::Bytes::from_static(data.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn a_call_is_complete_with_a_transcript_and_a_summary() {
+        let cases = [
+            (r#"{"transcript":[{"text":"hi"}],"summary":{"full_summary":"x"}}"#, true),
+            (r#"{ "transcript" : [ {"text":"hi"} ], "summary" : {} }"#, true),
+            (r#"{"transcript":[{"text":"say \"summary\":{ now"}]}"#, false),
+            (r#"{"transcript":[],"summary":{"full_summary":"x"}}"#, false),
+            (r#"{"transcript":[{"text":"hi"}],"summary":null}"#, false),
+        ];
+        for (data, complete) in cases {
+            assert_eq!(is_complete(&details(data)), complete, "{data}");
+        }
+    }
+
+    #[test]
+    fn an_incomplete_call_is_looked_at_less_and_less_and_then_given_up() {
+        let record = details("{}");
+        let ready = record.modified.expect("a time");
+        let pauses: Vec<i64> = (0..6)
+            .filter_map(|attempts| next_look(&record, attempts, ready))
+            .map(|entry| (entry.due_at - ready).num_minutes())
+            .collect();
+        assert_eq!(pauses, [15, 60, 120, 360, 1440, 1440]);
+        assert_eq!(next_look(&record, 9, ready + Duration::days(14)), None);
+    }
+
+    #[test]
+    fn a_failing_call_is_tried_at_once_and_then_later_each_time() {
+        let minutes: Vec<i64> = (0..4).map(|attempts| pause_after(attempts).num_minutes()).collect();
+        assert_eq!(minutes, [0, 15, 30, 60]);
+        assert_eq!(pause_after(1_000), pause_after(7), "bounded");
+    }
+}
