@@ -54,11 +54,13 @@ async fn start(memory: &Memory) -> Result<Simulator> {
     };
     let simulator = Simulator::start(options).await?;
     let control = simulator.control();
-    let ids: Vec<String> =
-        control.truth().iter().filter_map(|call| call["id"].as_str()).map(str::to_owned).collect();
-    for (sync, id) in (0..memory.syncs).zip(ids.iter().rev()) {
-        let title = format!("Follow-up {}: the title was edited after the call", sync + 1);
-        control.edit(Edit::Patch { id: id.clone(), merge: serde_json::json!({ "title": title }) });
+    let mut calls = control.truth();
+    calls.retain(|call| call["status"] == "POST_PROCESSING_DONE");
+    calls.sort_by_key(|call| std::cmp::Reverse(call["time"].as_str().map(str::to_owned)));
+    for (sync, call) in (1..=memory.syncs).zip(&calls) {
+        let Some(id) = call["id"].as_str().map(str::to_owned) else { continue };
+        let title = format!("Follow-up {sync}: edited after the call");
+        control.edit(Edit::Patch { id, merge: serde_json::json!({ "title": title }) });
     }
     Ok(simulator)
 }
