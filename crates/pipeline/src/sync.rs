@@ -36,6 +36,19 @@ struct Frame<'w> {
     started_at: Timestamp,
 }
 
+impl Frame<'_> {
+    fn record(&self, outcome: &str, ended_at: Option<Timestamp>, report: String) -> RunRecord {
+        RunRecord {
+            id: self.writer.run.clone(),
+            kind: self.kind.to_owned(),
+            outcome: outcome.to_owned(),
+            started_at: self.started_at,
+            ended_at,
+            report,
+        }
+    }
+}
+
 impl Engine {
     /// One incremental run, then a load of every destination.
     pub async fn sync(&self, writer: &Writer, options: &SyncOptions) -> Result<RunEnd> {
@@ -70,14 +83,7 @@ impl Engine {
 
     /// So that `status` does not show a run that is over as running; why it failed is told by whoever called.
     async fn remember_failure(&self, frame: &Frame<'_>) {
-        let run = RunRecord {
-            id: frame.writer.run.clone(),
-            kind: frame.kind.to_owned(),
-            outcome: word(Outcome::Failed).to_owned(),
-            started_at: frame.started_at,
-            ended_at: Some(self.stores.clock.now()),
-            report: String::new(),
-        };
+        let run = frame.record(word(Outcome::Failed), Some(self.stores.clock.now()), String::new());
         if let Err(error) = self.stores.state.save_run(&run).await {
             tracing::warn!(error = %error.chain(), "the end of the run could not be stored");
         }
@@ -175,14 +181,12 @@ impl Engine {
     }
 
     async fn remember(&self, frame: &Frame<'_>, report: Option<&RunReport>) -> Result<()> {
-        let outcome = report.map_or_else(|| "running".to_owned(), |report| word(report.outcome).to_owned());
-        let run = RunRecord {
-            id: frame.writer.run.clone(),
-            kind: frame.kind.to_owned(),
-            outcome,
-            started_at: frame.started_at,
-            ended_at: report.map(|report| report.ended_at),
-            report: report.and_then(|report| serde_json::to_string(report).ok()).unwrap_or_default(),
+        let run = match report {
+            None => frame.record("running", None, String::new()),
+            Some(report) => {
+                let text = serde_json::to_string(report).unwrap_or_default();
+                frame.record(word(report.outcome), Some(report.ended_at), text)
+            }
         };
         self.stores.state.save_run(&run).await
     }
