@@ -30,7 +30,7 @@ CREATE TABLE known (
     PRIMARY KEY (stream, key)
 );
 
--- Requests to be made. `priority` is the reason (0 ready, 1 changed, 2 backfill, 3 reread, 4 generation);
+-- Requests to be made. `priority` is the reason (see 0002);
 -- `newest_first` is the call's time negated, the largest number without one, so that one index gives the order.
 CREATE TABLE queue (
     stream TEXT COLLATE "binary" NOT NULL,

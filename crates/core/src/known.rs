@@ -46,10 +46,14 @@ pub struct QueueEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
+    /// Somebody asked for this call.
+    OnDemand,
     /// The list shows a ready or final status for the first time.
     Ready,
     /// The listed record changed, or its privacy did.
     Changed,
+    /// Absent from a proved listing by time: a 404 would confirm that it was deleted.
+    Missing,
     /// Found by a historical listing: the first sync, a backfill.
     Backfill,
     /// Looked complete too early, or only a new field appeared.
@@ -59,17 +63,35 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 5] = [Self::Ready, Self::Changed, Self::Backfill, Self::Reread, Self::Generation];
+    pub const ALL: [Self; 7] = [
+        Self::OnDemand,
+        Self::Ready,
+        Self::Changed,
+        Self::Missing,
+        Self::Backfill,
+        Self::Reread,
+        Self::Generation,
+    ];
 
-    /// 0 goes first.
+    /// The lowest goes first. The numbers are stored: none ever changes.
     pub fn priority(self) -> i64 {
-        self as i64
+        match self {
+            Self::OnDemand => 0,
+            Self::Ready => 10,
+            Self::Changed => 20,
+            Self::Missing => 25,
+            Self::Backfill => 30,
+            Self::Reread => 40,
+            Self::Generation => 50,
+        }
     }
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::OnDemand => "on_demand",
             Self::Ready => "ready",
             Self::Changed => "changed",
+            Self::Missing => "missing",
             Self::Backfill => "backfill",
             Self::Reread => "reread",
             Self::Generation => "generation",

@@ -156,10 +156,11 @@ impl DetailsPass<'_> {
 
 fn purpose(reason: Reason) -> Purpose {
     match reason {
+        Reason::OnDemand => Purpose::OnDemand,
         Reason::Ready => Purpose::Ready,
         Reason::Changed => Purpose::Changed,
         Reason::Backfill => Purpose::Backfill,
-        Reason::Reread => Purpose::Reread,
+        Reason::Missing | Reason::Reread => Purpose::Reread,
         Reason::Generation => Purpose::Generation,
     }
 }

@@ -81,9 +81,9 @@ impl Share {
     /// Takes one request out of the share; false when the share is spent.
     pub(crate) fn take(&mut self, entry: &QueueEntry) -> bool {
         let left = match entry.reason {
-            Reason::Reread => &mut self.rereads,
+            Reason::Missing | Reason::Reread => &mut self.rereads,
             Reason::Generation => &mut self.generation,
-            Reason::Ready | Reason::Changed | Reason::Backfill => return true,
+            Reason::OnDemand | Reason::Ready | Reason::Changed | Reason::Backfill => return true,
         };
         let allowed = *left > 0;
         *left = left.saturating_sub(1);

@@ -12,8 +12,10 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] =
-    [Migration { name: "state", text: include_str!("../../../migrations/0001_state.sql") }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { name: "state", text: include_str!("../../../migrations/0001_state.sql") },
+    Migration { name: "reasons", text: include_str!("../../../migrations/0002_reasons.sql") },
+];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version \
      (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)";

@@ -135,7 +135,15 @@ mod tests {
             Reason::ALL.iter().map(|reason| (reason.as_str(), reason.priority())).collect();
         assert_eq!(
             numbers,
-            [("ready", 0), ("changed", 1), ("backfill", 2), ("reread", 3), ("generation", 4)]
+            [
+                ("on_demand", 0),
+                ("ready", 10),
+                ("changed", 20),
+                ("missing", 25),
+                ("backfill", 30),
+                ("reread", 40),
+                ("generation", 50)
+            ]
         );
     }
 }
