@@ -1,7 +1,7 @@
 //! What a record that came in means: a new version or not, a details request or not. Pure.
 
 use chrono::Duration;
-use clarion_core::json::Json;
+use clarion_core::json::{Json, skim};
 use clarion_core::{
     Fingerprint, Fingerprinter, Known, QueueEntry, Reason, SourceRecord, StatusClass, StreamName, Timestamp,
 };
@@ -54,11 +54,12 @@ pub(crate) fn is_complete(details: &SourceRecord) -> bool {
     if StatusClass::of(details.status.as_deref()) != StatusClass::Ready {
         return true;
     }
-    let Ok(json) = Json::parse(&details.data) else {
+    let Ok([transcript, summary]) = skim(&details.data, ["transcript", "summary"]) else {
         return true;
     };
-    let transcript = json.get("transcript").and_then(Json::as_list).is_some_and(|turns| !turns.is_empty());
-    transcript && json.get("summary").is_some_and(|summary| !summary.is_null())
+    let has_turns =
+        |list: &str| list.strip_prefix('[').is_some_and(|rest| !rest.trim_start().starts_with(']'));
+    transcript.is_some_and(has_turns) && summary.is_some_and(|summary| summary != "null")
 }
 
 /// How long a call whose details failed is left alone: not at all after the first time, then longer and longer, so

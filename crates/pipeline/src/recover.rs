@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use clarion_core::json::Json;
+use clarion_core::json::{Json, skim};
 use clarion_core::{
     Entry, Error, Fingerprint, Kind, Known, Op, Reason, RecordKey, Result, SegmentInfo, SegmentNo,
     SourceRecord, StreamName, parse_timestamp,
@@ -128,13 +128,15 @@ fn adopt_entry(
 
 /// What the record was when it came in, read from its own fields.
 fn source_record(entry: &Entry) -> SourceRecord {
-    let json = Json::parse(&entry.data).unwrap_or(Json::Null);
-    let text = |name: &str| json.get(name).and_then(Json::as_str);
+    let raw = skim(&entry.data, ["time", "last_modified_time", "status"]).unwrap_or_default();
+    let [time, modified, status] =
+        raw.map(|raw| Json::parse(raw?.as_bytes()).ok()?.as_str().map(str::to_owned));
+    let at = |text: Option<String>| parse_timestamp(&text?);
     SourceRecord {
         key: entry.key.clone(),
-        time: text("time").and_then(parse_timestamp),
-        modified: text("last_modified_time").and_then(parse_timestamp),
-        status: text("status").map(str::to_owned),
+        time: at(time),
+        modified: at(modified),
+        status,
         data: entry.data.clone(),
     }
 }

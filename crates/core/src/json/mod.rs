@@ -5,11 +5,13 @@
 //! occur in what people say and in what CRMs send, and a record must not be lost for them.
 
 mod parse;
+mod skim;
 mod write;
 
 use std::borrow::Cow;
 
 pub use parse::SyntaxError;
+pub use skim::skim;
 
 /// A JSON value that borrows from the text it was read from.
 #[derive(Debug, Clone, PartialEq)]

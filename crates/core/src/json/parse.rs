@@ -14,31 +14,48 @@ pub struct SyntaxError {
     pub at: usize,
 }
 
-type Parsed<T> = Result<T, SyntaxError>;
+pub(super) type Parsed<T> = Result<T, SyntaxError>;
 
 pub(super) fn document(bytes: &[u8]) -> Parsed<Json<'_>> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| SyntaxError { what: "text is not UTF-8", at: error.valid_up_to() })?;
-    let mut reader = Reader { text, bytes, at: 0, depth: 0 };
+    let mut reader = Reader::new(bytes)?;
     let value = reader.value()?;
-    reader.skip_space();
-    if reader.at < bytes.len() { Err(reader.error("text after the end of the value")) } else { Ok(value) }
+    reader.end()?;
+    Ok(value)
 }
 
-struct Reader<'a> {
-    text: &'a str,
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
     bytes: &'a [u8],
-    at: usize,
+    pub(super) at: usize,
     depth: u32,
 }
 
 impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Parsed<Self> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| SyntaxError { what: "text is not UTF-8", at: error.valid_up_to() })?;
+        Ok(Self { text, bytes, at: 0, depth: 0 })
+    }
+
+    /// Nothing but space may follow.
+    pub(super) fn end(&mut self) -> Parsed<()> {
+        self.skip_space();
+        if self.at < self.bytes.len() { Err(self.error("text after the end of the value")) } else { Ok(()) }
+    }
+
     fn value(&mut self) -> Parsed<Json<'a>> {
         self.skip_space();
         match self.peek() {
             Some(b'"') => self.string().map(Json::Text),
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::list),
+            _ => self.scalar(),
+        }
+    }
+
+    /// A value that is neither text nor nested.
+    pub(super) fn scalar(&mut self) -> Parsed<Json<'a>> {
+        match self.peek() {
             Some(b't') => self.word("true", Json::Bool(true)),
             Some(b'f') => self.word("false", Json::Bool(false)),
             Some(b'n') => self.word("null", Json::Null),
@@ -48,38 +65,53 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn nested(&mut self, read: fn(&mut Self) -> Parsed<Json<'a>>) -> Parsed<Json<'a>> {
+    /// Reads what is inside of a brace or bracket.
+    pub(super) fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(self.error("nested too deeply"));
         }
-        self.at += 1;
         let value = read(self);
         self.depth -= 1;
         value
     }
 
     fn object(&mut self) -> Parsed<Json<'a>> {
+        let mut fields = Vec::new();
+        self.members(|reader| {
+            // Most objects are turns of a transcript: one allocation each.
+            if fields.capacity() == 0 {
+                fields.reserve_exact(6);
+            }
+            let name = reader.name()?;
+            fields.push((name, reader.value()?));
+            Ok(())
+        })?;
+        Ok(Json::Object(fields))
+    }
+
+    fn list(&mut self) -> Parsed<Json<'a>> {
+        let mut items = Vec::new();
+        self.items(|reader| {
+            items.push(reader.value()?);
+            Ok(())
+        })?;
+        Ok(Json::List(items))
+    }
+
+    /// The members of an object from its brace on; `read` takes each from its name to the end of its value.
+    pub(super) fn members(&mut self, mut read: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+        self.at += 1;
         self.skip_space();
         if self.eat(b'}') {
-            return Ok(Json::Object(Vec::new()));
+            return Ok(());
         }
-        // Most objects are turns of a transcript: one allocation each.
-        let mut fields = Vec::with_capacity(6);
         loop {
             self.skip_space();
-            if self.peek() != Some(b'"') {
-                return Err(self.error("expected a field name"));
-            }
-            let name = self.string()?;
-            self.skip_space();
-            if !self.eat(b':') {
-                return Err(self.error("expected a colon"));
-            }
-            fields.push((name, self.value()?));
+            read(self)?;
             self.skip_space();
             if self.eat(b'}') {
-                return Ok(Json::Object(fields));
+                return Ok(());
             }
             if !self.eat(b',') {
                 return Err(self.error("expected a comma or the object's end"));
@@ -87,22 +119,46 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn list(&mut self) -> Parsed<Json<'a>> {
-        let mut items = Vec::new();
+    /// The items of a list from its bracket on.
+    pub(super) fn items(&mut self, mut read: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+        self.at += 1;
         self.skip_space();
         if self.eat(b']') {
-            return Ok(Json::List(items));
+            return Ok(());
         }
         loop {
-            items.push(self.value()?);
+            read(self)?;
             self.skip_space();
             if self.eat(b']') {
-                return Ok(Json::List(items));
+                return Ok(());
             }
             if !self.eat(b',') {
                 return Err(self.error("expected a comma or the list's end"));
             }
         }
+    }
+
+    /// A member's name and its colon.
+    pub(super) fn name(&mut self) -> Parsed<Cow<'a, str>> {
+        self.expect_name()?;
+        let name = self.string()?;
+        self.colon()?;
+        Ok(name)
+    }
+
+    pub(super) fn skip_name(&mut self) -> Parsed<()> {
+        self.expect_name()?;
+        self.skip_string()?;
+        self.colon()
+    }
+
+    fn expect_name(&self) -> Parsed<()> {
+        if self.peek() == Some(b'"') { Ok(()) } else { Err(self.error("expected a field name")) }
+    }
+
+    fn colon(&mut self) -> Parsed<()> {
+        self.skip_space();
+        if self.eat(b':') { Ok(()) } else { Err(self.error("expected a colon")) }
     }
 
     fn number(&mut self) -> Parsed<Json<'a>> {
@@ -154,6 +210,17 @@ impl<'a> Reader<'a> {
                     owned.push_str(&self.text[from..self.at]);
                 }
             }
+        }
+    }
+
+    pub(super) fn skip_string(&mut self) -> Parsed<()> {
+        self.at += 1;
+        loop {
+            self.at = self.plain_end()?;
+            if self.eat(b'"') {
+                return Ok(());
+            }
+            self.escape()?;
         }
     }
 
@@ -225,13 +292,13 @@ impl<'a> Reader<'a> {
         Err(self.error("unexpected character"))
     }
 
-    fn skip_space(&mut self) {
+    pub(super) fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
