@@ -1,7 +1,7 @@
 //! The journal on a local folder: the only thing extraction writes, the only thing destinations read.
 //!
 //! ```text
-//! <folder>/open.zst                          the open segment: token, then one growing zstd frame of record lines
+//! <folder>/open.ndjson                       the open segment: token, then record lines as they are
 //! <folder>/segments/000000000001.ndjson.zst  header frame, token, record frame, seal
 //! ```
 //! A segment is valid zstd throughout: `zstd -dc` shows the header on line 1 and a record on every other line.

@@ -1,21 +1,20 @@
 //! Taking up what a dead process left open.
 
-use std::io::Cursor;
-
+use bytes::Bytes;
 use clarion_core::{Result, SegmentNo, fault};
 
+use crate::frame;
 use crate::salvage::{Salvaged, salvage};
 use crate::store::Store;
-use crate::writer::{Stamp, publish};
-use crate::{failure, frame};
+use crate::writer::{Body, Stamp, publish};
 
 /// Turns the spool that a dead process left into a segment, unless that process had done it.
 pub(crate) fn recover_spool(store: &Store, stamp: Stamp) -> Result<()> {
-    let Some(spool) = store.get_spool()? else {
+    let Some(spool) = store.get_spool()?.map(Bytes::from) else {
         return Ok(());
     };
     let last = store.last()?;
-    let salvaged = if fault::defect("journal.forget_spool") { None } else { salvage(&spool) };
+    let salvaged = if fault::defect("journal.forget_spool") { None } else { salvage(spool) };
     let Some(Salvaged { token, lines, contents, dropped_bytes }) = salvaged else {
         return store.remove_spool();
     };
@@ -23,11 +22,7 @@ pub(crate) fn recover_spool(store: &Store, stamp: Stamp) -> Result<()> {
         return store.remove_spool();
     }
     let records = contents.index.len();
-    let mut body = frame::token_frame(&token).to_vec();
-    let compressed = frame::compress(&lines)
-        .map_err(|error| failure::storage(store.spool(), "cannot compress recovered records", error))?;
-    body.extend_from_slice(&compressed);
-    publish(store, last + 1, stamp, contents, &mut Cursor::new(body))?;
+    publish(store, last + 1, stamp, contents, Body { token, lines: &lines })?;
     tracing::info!(segment = last + 1, records, dropped_bytes, "recovered the journal's open segment");
     Ok(())
 }

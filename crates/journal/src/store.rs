@@ -13,7 +13,6 @@ const SUFFIX: &str = ".ndjson.zst";
 const TEMPORARY: &str = ".tmp";
 /// What a header usually fits into, compressed.
 const START_BYTES: u64 = 64 * 1024;
-const COPY_BYTES: usize = 256 * 1024;
 
 /// A journal's folder.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub(crate) struct Stored {
 impl Store {
     /// Makes the folder where there is none and proves that it can be written.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let store = Self { spool: folder.join("open.zst"), segments: folder.join("segments") };
+        let store = Self { spool: folder.join("open.ndjson"), segments: folder.join("segments") };
         create_synced(&store.segments)
             .and_then(|()| probe(&store.segments))
             .map_err(|error| failure::storage(folder, "cannot write the journal's folder", error))?;
@@ -62,8 +61,8 @@ impl Store {
         Ok(self.list()?.last().copied().unwrap_or(0))
     }
 
-    /// Stores `header`, `body` and their seal under `number`: durable and whole when this returns, unseen before.
-    pub(crate) fn put(&self, number: SegmentNo, header: &[u8], body: &mut dyn Read) -> Result<Stored> {
+    /// Stores `frames` and their seal under `number`: durable and whole when this returns, unseen before.
+    pub(crate) fn put(&self, number: SegmentNo, frames: &[&[u8]]) -> Result<Stored> {
         let path = self.segment(number);
         if path.exists() {
             return Err(
@@ -71,7 +70,7 @@ impl Store {
             );
         }
         let temporary = self.segments.join(format!("{}{TEMPORARY}", file_name(number)));
-        let stored = write_sealed(&temporary, header, body)
+        let stored = write_sealed(&temporary, frames)
             .map_err(|error| failure::storage(&temporary, "cannot write a journal segment", error))?;
         fault::point("journal.written");
         self.rename(&temporary, &path)
@@ -179,7 +178,7 @@ fn probe(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn write_sealed(path: &Path, header: &[u8], body: &mut dyn Read) -> io::Result<Stored> {
+fn write_sealed(path: &Path, frames: &[&[u8]]) -> io::Result<Stored> {
     let mut file = File::create(path)?;
     let mut digest = Xxh3::new();
     let mut bytes = 0;
@@ -188,14 +187,8 @@ fn write_sealed(path: &Path, header: &[u8], body: &mut dyn Read) -> io::Result<S
         bytes += part.len() as u64;
         file.write_all(part)
     };
-    write(header, &mut digest)?;
-    let mut buffer = vec![0; COPY_BYTES];
-    loop {
-        let length = body.read(&mut buffer)?;
-        if length == 0 {
-            break;
-        }
-        write(&buffer[..length], &mut digest)?;
+    for frame in frames {
+        write(frame, &mut digest)?;
     }
     write(&frame::seal_frame(digest.digest128()), &mut digest)?;
     file.sync_all()?;

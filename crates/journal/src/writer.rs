@@ -1,7 +1,5 @@
 //! What this process has open, and how it becomes a segment.
 
-use std::io::Read;
-
 use clarion_core::{
     Checkpoint, Entry, Error, Kind, Result, Retry, RunId, SegmentHeader, SegmentInfo, SegmentNo, Timestamp,
     fault,
@@ -10,6 +8,7 @@ use clarion_core::{
 use crate::segment::{self, FORMAT};
 use crate::spool::{self, Contents, Finished, Spool};
 use crate::store::Store;
+use crate::{failure, frame};
 
 /// The writing side of a journal.
 #[derive(Default)]
@@ -67,10 +66,9 @@ impl Writer {
             }
             Open::Broken => return Err(broken(store)),
         };
-        let Finished { mut file, contents } = spool.finish()?;
-        fault::point("journal.spooled");
+        let Finished { token, lines, contents } = spool.finish();
         let last = self.last.take().map_or_else(|| store.last(), Ok)?;
-        let info = publish(store, last + 1, stamp, contents, &mut file)?;
+        let info = publish(store, last + 1, stamp, contents, Body { token, lines: &lines })?;
         *self = Self { open: Open::Nothing, last: Some(info.number) };
         Ok(Some(info))
     }
@@ -99,17 +97,27 @@ impl Stamp {
     }
 }
 
+/// What follows a segment's header.
+pub(crate) struct Body<'a> {
+    pub(crate) token: frame::Token,
+    pub(crate) lines: &'a [u8],
+}
+
 /// Makes the spool's contents the segment `number`, then removes the spool, in this order.
 pub(crate) fn publish(
     store: &Store,
     number: SegmentNo,
     stamp: Stamp,
     contents: Contents,
-    body: &mut dyn Read,
+    body: Body<'_>,
 ) -> Result<SegmentInfo> {
+    let path = store.segment(number);
     let header = stamp.header(contents);
-    let frame = segment::header_frame(&store.segment(number), number, &header)?;
-    let stored = store.put(number, &frame, body)?;
+    let first = segment::header_frame(&path, number, &header)?;
+    let records = frame::compress(body.lines)
+        .map_err(|error| failure::storage(&path, "cannot compress a segment's records", error))?;
+    fault::point("journal.compressed");
+    let stored = store.put(number, &[&first, &frame::token_frame(&body.token), &records])?;
     store.remove_spool()?;
     fault::point("journal.spool_removed");
     Ok(SegmentInfo {

@@ -10,7 +10,7 @@ use crate::fixture::{append, cut, entries, files, open, read_all, recover, run, 
 /// The size of the open segment after each append, and its bytes at the end.
 async fn growing_spool(folder: &Path, count: usize) -> (Vec<usize>, Vec<u8>) {
     let journal = open(folder);
-    let path = folder.join("open.zst");
+    let path = folder.join("open.ndjson");
     let mut sizes = Vec::new();
     for entry in entries(count) {
         journal.append(&entry).await.unwrap();
@@ -26,14 +26,14 @@ async fn a_spool_cut_off_at_any_byte_gives_every_record_that_was_flushed_before_
     for length in 0..=spool.len() {
         let folder = tempfile::tempdir().unwrap();
         let journal = open(folder.path());
-        fs::write(folder.path().join("open.zst"), &spool[..length]).unwrap();
+        fs::write(folder.path().join("open.ndjson"), &spool[..length]).unwrap();
         recover(&journal).await;
         let flushed = sizes.iter().filter(|size| **size <= length).count();
         let found = read_all(&journal).await;
         // A line may be there before the last byte of its flush is.
         assert!((flushed..=flushed + 1).contains(&found.len()), "{flushed} flushed, {} found", found.len());
         assert_eq!(found, entries(12)[..found.len()]);
-        assert!(!folder.path().join("open.zst").exists());
+        assert!(!folder.path().join("open.ndjson").exists());
     }
 }
 
@@ -47,7 +47,7 @@ async fn a_damaged_spool_gives_a_prefix_and_never_an_altered_record() {
         // What a power failure leaves: the length is there, the blocks behind are zeros.
         let mut zeroed = spool.clone();
         zeroed[at..].fill(0);
-        fs::write(folder.path().join("open.zst"), &zeroed).unwrap();
+        fs::write(folder.path().join("open.ndjson"), &zeroed).unwrap();
         recover(&journal).await;
         let before = sizes.iter().filter(|size| **size <= at).count();
         let found = read_all(&journal).await;
@@ -61,7 +61,7 @@ async fn a_spool_that_became_a_segment_is_not_taken_twice() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     append(&journal, &entries(5)).await;
-    let spool = folder.path().join("open.zst");
+    let spool = folder.path().join("open.ndjson");
     let open_segment = fs::read(&spool).unwrap();
     cut(&journal).await;
     // The death came between the rename and the removal; the system had not written all of the spool.
@@ -77,7 +77,7 @@ async fn a_spool_that_became_a_segment_is_not_taken_twice() {
 async fn a_recovered_spool_that_outlives_its_recovery_is_not_taken_twice() {
     let folder = tempfile::tempdir().unwrap();
     let (_, spool) = growing_spool(folder.path(), 5).await;
-    let path = folder.path().join("open.zst");
+    let path = folder.path().join("open.ndjson");
     for length in [spool.len() - 3, spool.len() - 3] {
         fs::write(&path, &spool[..length]).unwrap();
         recover(&open(folder.path())).await;

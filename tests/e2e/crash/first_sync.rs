@@ -34,7 +34,7 @@ async fn between_journal_and_state_nothing_is_lost() {
     let deaths = [
         Death("journal.written", 0),
         Death("journal.written", 2),
-        Death("journal.spooled", 1),
+        Death("journal.compressed", 1),
         Death("journal.spool_removed", 1),
         Death("journal.renamed", 0),
         Death("journal.renamed", 1),

@@ -6,7 +6,7 @@ use super::kill::{Death, Scene};
 
 /// What the death of the machine may take: the open segment is flushed for every record, but not synced.
 pub(super) fn take_the_open_segment(scene: &Scene) {
-    let spool = scene.workspace.journal().join("open.zst");
+    let spool = scene.workspace.journal().join("open.ndjson");
     if let Err(error) = fs::remove_file(&spool) {
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{}", spool.display());
     }
