@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, StreamName, Timestamp};
+use crate::{Recent, Result, StreamName, Timestamp};
 
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -12,6 +12,7 @@ pub trait Ledger: Send + Sync {
     /// # Behavior
     /// - What is granted counts as spent until it is settled; a process that dies leaves its grant counted.
     /// - Grants less than asked when less is left; `Quota` with the context `resumes_at` when nothing is.
+    /// - For what is no forward sync, what the forward sync will still want ([`Recent::reserve`]) is not there.
     /// - Slots of the pace follow each other over all processes on one store: the first of this grant is at
     ///   `starts_at`, the others `1 / rate` seconds apart. With rate 0 `starts_at` is now.
     async fn reserve(&self, ask: Ask) -> Result<Grant>;
@@ -29,6 +30,7 @@ pub trait Ledger: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ask {
     pub now: Timestamp,
+    pub purpose: Purpose,
     pub requests: u32,
     /// 0 = unlimited.
     pub weekly_limit: u64,
@@ -64,6 +66,8 @@ pub struct WeekUse {
     /// The part of it that is reserved and not settled.
     pub reserved: u64,
     pub spent: Vec<Spent>,
+    /// What the forward sync used lately.
+    pub recent: Recent,
 }
 
 /// What a request was for.
@@ -91,6 +95,11 @@ impl Purpose {
         Self::Verify,
         Self::OnDemand,
     ];
+
+    /// What keeps tables fresh, and what somebody waits for: the rest of the week is kept for these.
+    pub fn is_forward_sync(self) -> bool {
+        matches!(self, Self::Forward | Self::Ready | Self::Changed | Self::OnDemand)
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {

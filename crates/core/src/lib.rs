@@ -5,6 +5,7 @@
 //!
 //! Invariant: this crate never depends on another crate of the workspace.
 
+mod budget;
 mod call;
 mod change;
 mod clock;
@@ -32,6 +33,7 @@ pub mod json;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use budget::Recent;
 pub use call::StatusClass;
 pub use change::{ChangeSet, RejectedValue, TableChange, Tombstone};
 pub use clock::{Clock, ManualClock, SystemClock};

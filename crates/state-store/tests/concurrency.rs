@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clarion_core::testing::ledger::{noon, spent};
 use clarion_core::testing::state::known;
-use clarion_core::{Ask, Grant, Kind, Ledger, Position, Progress, StateStore, StreamName};
+use clarion_core::{Ask, Grant, Kind, Ledger, Position, Progress, Purpose, StateStore, StreamName};
 use clarion_state_store::Store;
 use futures::future::join_all;
 
@@ -17,7 +17,10 @@ const ROUNDS: u32 = 15;
 async fn reserve_all(store: Store, rate: f64, weekly_limit: u64) -> Vec<Grant> {
     let mut grants = Vec::new();
     for _ in 0..ROUNDS {
-        match store.reserve(Ask { now: noon(), requests: 9, weekly_limit, rate }).await {
+        match store
+            .reserve(Ask { now: noon(), purpose: Purpose::Forward, requests: 9, weekly_limit, rate })
+            .await
+        {
             Ok(grant) => {
                 store.settle(&grant, &[spent(noon(), u64::from(grant.requests))], true).await.unwrap();
                 grants.push(grant);

@@ -48,6 +48,7 @@ checks!(ledger_on_sqlite, ledger_on_postgres, ledger:
     counts_a_request_in_its_own_week,
     hands_out_slots_one_after_the_other,
     cuts_a_grant_at_the_weeks_end,
+    keeps_a_reserve_for_the_forward_sync,
 );
 
 #[tokio::test]

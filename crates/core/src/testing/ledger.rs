@@ -20,7 +20,7 @@ pub fn spent(at: Timestamp, requests: u64) -> Spent {
 }
 
 fn ask(now: Timestamp, requests: u32, weekly_limit: u64) -> Ask {
-    Ask { now, requests, weekly_limit, rate: 0.0 }
+    Ask { now, purpose: Purpose::Forward, requests, weekly_limit, rate: 0.0 }
 }
 
 async fn used(ledger: &impl Ledger, now: Timestamp) -> (u64, u64) {
@@ -83,6 +83,27 @@ pub async fn stops_at_the_limit_until_the_week_ends(ledger: impl Ledger) {
     assert_eq!(used(&ledger, now).await, (40, 40));
 }
 
+/// What the forward sync will still want is kept from everything else, and is there for the forward sync.
+pub async fn keeps_a_reserve_for_the_forward_sync(ledger: impl Ledger) {
+    let now = noon();
+    let backfill = |requests| Ask { purpose: Purpose::Backfill, ..ask(now, requests, 1000) };
+    let before = ledger.reserve(backfill(10)).await.expect("no reserve before the first forward sync");
+    let other = Spent { purpose: Purpose::Backfill, ..spent(now, 10) };
+    ledger.settle(&before, &[other], true).await.expect("close");
+    let grant = ledger.reserve(ask(now, 40, 1000)).await.expect("reserve");
+    ledger.settle(&grant, &[spent(now, 40)], true).await.expect("close");
+
+    let week = ledger.week(now).await.expect("week");
+    assert_eq!(week.recent.requests, 40, "of the forward sync alone");
+    let kept = week.recent.reserve(1000, now);
+    assert_eq!(kept, 100);
+    let rest = ledger.reserve(backfill(5000)).await.expect("what is left");
+    assert_eq!(u64::from(rest.requests), 1000 - 50 - kept);
+    let refused = ledger.reserve(backfill(1)).await.expect_err("the reserve is not for a backfill");
+    assert_eq!(refused.kind(), Kind::Quota);
+    assert_eq!(ledger.reserve(ask(now, 5000, 1000)).await.expect("the reserve").requests, 100);
+}
+
 /// A request that was made after its week's end counts in the week in which it was made.
 pub async fn counts_a_request_in_its_own_week(ledger: impl Ledger) {
     let next_week = week_start(noon()) + Duration::weeks(1);
@@ -95,7 +116,7 @@ pub async fn counts_a_request_in_its_own_week(ledger: impl Ledger) {
 
 /// Slots follow each other over all grants, closed or not; a pause leaves no burst behind.
 pub async fn hands_out_slots_one_after_the_other(ledger: impl Ledger) {
-    let paced = |now, requests| Ask { now, requests, weekly_limit: 0, rate: 10.0 };
+    let paced = |now, requests| Ask { rate: 10.0, ..ask(now, requests, 0) };
     let now = noon();
     let first = ledger.reserve(paced(now, 5)).await.expect("reserve");
     let second = ledger.reserve(paced(now, 10)).await.expect("reserve");
@@ -113,7 +134,7 @@ pub async fn hands_out_slots_one_after_the_other(ledger: impl Ledger) {
 pub async fn cuts_a_grant_at_the_weeks_end(ledger: impl Ledger) {
     let next_week = week_start(noon()) + Duration::weeks(1);
     let now = next_week - Duration::milliseconds(450);
-    let paced = Ask { now, requests: 9, weekly_limit: 100, rate: 10.0 };
+    let paced = Ask { rate: 10.0, ..ask(now, 9, 100) };
     let old = ledger.reserve(paced).await.expect("reserve");
     assert_eq!((old.requests, old.week_start), (5, week_start(now)));
     let new = ledger.reserve(paced).await.expect("reserve");

@@ -46,6 +46,8 @@ struct Open {
 
 struct Block {
     grant: Grant,
+    /// Granted to the forward sync, perhaps out of what is kept for it.
+    kept: bool,
     first_slot: Instant,
     taken: u32,
 }
@@ -79,7 +81,7 @@ impl Books {
             let books = Arc::clone(self);
             undisturbed(async move {
                 let _office = office;
-                books.renew().await
+                books.renew(purpose).await
             })
             .await?;
         }
@@ -99,19 +101,29 @@ impl Books {
     fn take(&self, stream: &StreamName, purpose: Purpose) -> Option<Permit> {
         let now = self.clock.now();
         let mut open = self.open();
-        let (permit, leaves_at) = open.block.as_mut()?.take(self.rate, now)?;
+        let block = open.block.as_mut()?;
+        if block.kept && !purpose.is_forward_sync() && self.weekly_limit > 0 {
+            return None;
+        }
+        let (permit, leaves_at) = block.take(self.rate, now)?;
         let hour = leaves_at.duration_trunc(TimeDelta::hours(1)).unwrap_or(leaves_at);
         *open.spent.entry((hour, stream.clone(), purpose)).or_default() += 1;
         Some(permit)
     }
 
-    async fn renew(&self) -> Result<()> {
+    async fn renew(&self, purpose: Purpose) -> Result<()> {
         self.close().await?;
         let now = self.clock.now();
-        let ask = Ask { now, requests: self.block, weekly_limit: self.weekly_limit, rate: self.rate };
+        let Self { block: requests, weekly_limit, rate, .. } = *self;
+        let ask = Ask { now, purpose, requests, weekly_limit, rate };
         let grant = self.ledger.reserve(ask).await?;
         let ahead = (grant.starts_at - self.clock.now()).to_std().unwrap_or_default();
-        self.open().block = Some(Block { grant, first_slot: Instant::now() + ahead, taken: 0 });
+        self.open().block = Some(Block {
+            grant,
+            kept: purpose.is_forward_sync(),
+            first_slot: Instant::now() + ahead,
+            taken: 0,
+        });
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use clarion_core::{Ask, Error, Grant, Kind, Ledger, Result, Spent, Timestamp, WeekUse, week_start};
+use clarion_core::{Ask, Error, Grant, Kind, Ledger, Recent, Result, Spent, Timestamp, WeekUse, week_start};
 
 #[derive(Default)]
 pub(crate) struct MemoryLedger(pub(crate) Mutex<Books>);
@@ -61,6 +61,7 @@ impl Ledger for MemoryLedger {
             used: books.reserved + books.total_spent(),
             reserved: books.reserved,
             spent: books.spent.clone(),
+            recent: Recent::default(),
         })
     }
 }

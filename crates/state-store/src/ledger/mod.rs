@@ -13,6 +13,8 @@ use clarion_core::{
     week_start,
 };
 
+use sqlx::AnyConnection;
+
 use crate::Store;
 use crate::database::Database;
 use pace::Slots;
@@ -43,15 +45,13 @@ async fn reserve(database: &Database, ask: Ask) -> sqlx::Result<Result<Grant>> {
     let slots = Slots::after(&pace, &ask);
     // Of the first slot and not of now: the vendor counts a request in the week in which it arrives.
     let week = week_start(slots.start);
-    let left = match ask.weekly_limit {
-        0 => u64::MAX,
-        limit => limit.saturating_sub(tables::week_use(&mut transaction, week).await?.total()),
-    };
-    if left == 0 {
-        return Ok(Err(spent_up(week, ask.weekly_limit)));
+    let left = left(&mut transaction, week, &ask).await?;
+    let available = left.available();
+    if available == 0 {
+        return Ok(Err(left.spent_up(week, ask.weekly_limit)));
     }
     let requests =
-        slots.before(week_end(week)).min(u32::try_from(left).unwrap_or(u32::MAX)).min(ask.requests);
+        slots.before(week_end(week)).min(u32::try_from(available).unwrap_or(u32::MAX)).min(ask.requests);
     let grant = Grant { id: pace.next_grant(ask.now), week_start: week, requests, starts_at: slots.start };
     if !fault::defect("state.reservation_uncounted") {
         tables::add_to_week(&mut transaction, week, 0, i64::from(requests)).await?;
@@ -62,6 +62,46 @@ async fn reserve(database: &Database, ask: Ask) -> sqlx::Result<Result<Grant>> {
     transaction.commit().await?;
     fault::point("state.reserved");
     Ok(Ok(grant))
+}
+
+/// What is left of a week, and how much of it is kept for others.
+struct Left {
+    requests: u64,
+    kept: u64,
+}
+
+async fn left(connection: &mut AnyConnection, week: Timestamp, ask: &Ask) -> sqlx::Result<Left> {
+    if ask.weekly_limit == 0 {
+        return Ok(Left { requests: u64::MAX, kept: 0 });
+    }
+    let used = tables::week_use(connection, week).await?.total();
+    let is_kept_from = !ask.purpose.is_forward_sync() && !fault::defect("state.no_reserve");
+    let kept = if is_kept_from {
+        let now = ask.now.max(week);
+        tables::recent(connection, now).await?.reserve(ask.weekly_limit, now)
+    } else {
+        0
+    };
+    Ok(Left { requests: ask.weekly_limit.saturating_sub(used), kept })
+}
+
+impl Left {
+    fn available(&self) -> u64 {
+        self.requests.saturating_sub(self.kept)
+    }
+
+    fn spent_up(&self, week: Timestamp, limit: u64) -> Error {
+        let message = if self.requests == 0 {
+            "the week's requests are spent"
+        } else {
+            "the rest of the week's requests is kept for the forward sync"
+        };
+        Error::new(Kind::Quota, message)
+            .with("limit", limit)
+            .with("left", self.requests)
+            .with("resumes_at", format_timestamp(week_end(week)))
+            .hint("nothing is lost: the next run after that time goes on where this one stopped")
+    }
 }
 
 async fn settle(database: &Database, grant: &Grant, spent: &[Spent], close: bool) -> sqlx::Result<()> {
@@ -93,6 +133,7 @@ async fn week(database: &Database, now: Timestamp) -> sqlx::Result<WeekUse> {
     let mut transaction = database.begin_reading().await?;
     let in_week = tables::week_use(&mut transaction, start).await?;
     let spent = tables::spent(&mut transaction, start).await?;
+    let recent = tables::recent(&mut transaction, now).await?;
     transaction.commit().await?;
     Ok(WeekUse {
         week_start: start,
@@ -100,16 +141,10 @@ async fn week(database: &Database, now: Timestamp) -> sqlx::Result<WeekUse> {
         used: in_week.total(),
         reserved: in_week.reserved,
         spent,
+        recent,
     })
 }
 
 fn week_end(start: Timestamp) -> Timestamp {
     start + Duration::weeks(1)
-}
-
-fn spent_up(week: Timestamp, limit: u64) -> Error {
-    Error::new(Kind::Quota, "the week's requests are spent")
-        .with("limit", limit)
-        .with("resumes_at", format_timestamp(week_end(week)))
-        .hint("nothing is lost: the next run after that time goes on where this one stopped")
 }

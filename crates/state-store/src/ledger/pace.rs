@@ -54,12 +54,12 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
-    use clarion_core::from_millis;
+    use clarion_core::{Purpose, from_millis};
 
     use super::*;
 
     fn ask(now_ms: i64, rate: f64) -> Ask {
-        Ask { now: from_millis(now_ms), requests: 9, weekly_limit: 0, rate }
+        Ask { now: from_millis(now_ms), purpose: Purpose::Forward, requests: 9, weekly_limit: 0, rate }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The ledger's rows.
 
-use clarion_core::{Grant, Purpose, Spent, StreamName, Timestamp};
+use clarion_core::{Grant, Purpose, Recent, Spent, StreamName, Timestamp};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -125,6 +125,24 @@ pub(super) async fn spent(connection: &mut AnyConnection, week: Timestamp) -> sq
     let select = "SELECT hour, stream, purpose, requests FROM ledger_spent WHERE week_start = $1 \
          ORDER BY hour, stream, purpose";
     binds.query(select).fetch_all(connection).await?.iter().map(part).collect()
+}
+
+/// What the forward sync used lately, over the week's boundary.
+pub(super) async fn recent(connection: &mut AnyConnection, now: Timestamp) -> sqlx::Result<Recent> {
+    let select = "SELECT purpose, MIN(hour), CAST(SUM(requests) AS BIGINT) FROM ledger_spent WHERE hour >= $1 \
+         GROUP BY purpose";
+    let mut binds = Binds::default();
+    binds.time(Recent::begins(now));
+    let mut recent = Recent::default();
+    for row in binds.query(select).fetch_all(connection).await? {
+        let fields = Fields(&row);
+        if Purpose::parse(&fields.text(0)?).is_some_and(Purpose::is_forward_sync) {
+            let first = fields.time(1)?;
+            recent.since = Some(recent.since.map_or(first, |since| since.min(first)));
+            recent.requests += fields.count(2)?;
+        }
+    }
+    Ok(recent)
 }
 
 fn part(row: &AnyRow) -> sqlx::Result<Spent> {
