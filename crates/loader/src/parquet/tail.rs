@@ -12,8 +12,8 @@ use clarion_core::{Result, TableSchema};
 use super::columns::{misshapen, ranges, record_keys, sorted, time_at, times};
 use super::writer::{FileWriter, Staged};
 
-/// Records held back: several times as many as are fetched at once.
-const RECORDS: usize = 48;
+/// Records held back: twice as many as are fetched at once.
+const RECORDS: usize = 16;
 
 pub(super) struct OpenFile {
     writer: FileWriter,

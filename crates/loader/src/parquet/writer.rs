@@ -54,7 +54,7 @@ pub(super) struct Staged {
 }
 
 impl FileWriter {
-    /// Begins a file; `sample` decides which columns get a dictionary.
+    /// Begins a file; `sample` decides which columns get a dictionary and statistics.
     pub(super) fn create(
         store: &Store,
         name: String,
@@ -158,7 +158,16 @@ fn properties(sample: &RecordBatch) -> WriterProperties {
         .set_created_by("clarion".to_owned());
     for (field, column) in sample.schema().fields().iter().zip(sample.columns()) {
         for path in long_texts(column, vec![field.name().clone()]) {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::new(path), false);
+            let path = ColumnPath::new(path);
+            // Nobody looks for a range of sentences.
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_statistics_enabled(path, EnabledStatistics::None);
+        }
+        if *field.data_type() == DataType::Float64 {
+            // Seconds within a call hardly repeat either.
+            let path = ColumnPath::new(vec![field.name().clone()]);
+            properties = properties.set_column_dictionary_enabled(path, false);
         }
     }
     properties.build()
