@@ -34,7 +34,7 @@ pub mod json;
 pub mod testing;
 
 pub use budget::Recent;
-pub use call::StatusClass;
+pub use call::{StatusClass, has_content};
 pub use change::{ChangeSet, RejectedValue, TableChange, Tombstone};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use destination::{ChangedKeys, Destination, DestinationState, Load, LoadReport, LoadSpec, TableStats};

@@ -81,6 +81,8 @@ pub struct SourceRecord {
     pub time: Option<Timestamp>,
     pub modified: Option<Timestamp>,
     pub status: Option<String>,
+    /// Whether transcript and summary are there, see [`crate::has_content`].
+    pub has_content: bool,
     /// Verbatim, on one line.
     pub data: Bytes,
 }

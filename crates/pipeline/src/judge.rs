@@ -1,7 +1,7 @@
 //! What a record that came in means: a new version or not, a details request or not. Pure.
 
 use chrono::Duration;
-use clarion_core::json::{Json, skim};
+use clarion_core::json::Json;
 use clarion_core::{
     Fingerprint, Fingerprinter, Known, QueueEntry, Reason, SourceRecord, StatusClass, StreamName, Timestamp,
 };
@@ -51,15 +51,7 @@ pub(crate) fn details_reason(
 
 /// Whether the vendor has finished with a call's details.
 pub(crate) fn is_complete(details: &SourceRecord) -> bool {
-    if StatusClass::of(details.status.as_deref()) != StatusClass::Ready {
-        return true;
-    }
-    let Ok([transcript, summary]) = skim(&details.data, ["transcript", "summary"]) else {
-        return true;
-    };
-    let has_turns =
-        |list: &str| list.strip_prefix('[').is_some_and(|rest| !rest.trim_start().starts_with(']'));
-    transcript.is_some_and(has_turns) && summary.is_some_and(|summary| summary != "null")
+    StatusClass::of(details.status.as_deref()) != StatusClass::Ready || details.has_content
 }
 
 /// How long a call whose details failed is left alone: not at all after the first time, then longer and longer, so
@@ -107,21 +99,8 @@ mod tests {
             time: parse_timestamp("2026-11-01T10:00:00Z"),
             modified: parse_timestamp("2026-11-01T11:00:00Z"),
             status: Some("PROCESSED".to_owned()),
+            has_content: false,
             data: bytes::Bytes::from_static(data.as_bytes()),
-        }
-    }
-
-    #[test]
-    fn a_call_is_complete_with_a_transcript_and_a_summary() {
-        let cases = [
-            (r#"{"transcript":[{"text":"hi"}],"summary":{"full_summary":"x"}}"#, true),
-            (r#"{ "transcript" : [ {"text":"hi"} ], "summary" : {} }"#, true),
-            (r#"{"transcript":[{"text":"say \"summary\":{ now"}]}"#, false),
-            (r#"{"transcript":[],"summary":{"full_summary":"x"}}"#, false),
-            (r#"{"transcript":[{"text":"hi"}],"summary":null}"#, false),
-        ];
-        for (data, complete) in cases {
-            assert_eq!(is_complete(&details(data)), complete, "{data}");
         }
     }
 

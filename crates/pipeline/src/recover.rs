@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use clarion_core::json::{Json, skim};
 use clarion_core::{
     Entry, Error, Fingerprint, Kind, Known, Op, Reason, RecordKey, Result, SegmentInfo, SegmentNo,
-    SourceRecord, StreamName, parse_timestamp,
+    SourceRecord, StreamName, has_content, parse_timestamp,
 };
 
 use crate::engine::{Stores, Writer};
@@ -128,15 +128,16 @@ fn adopt_entry(
 
 /// What the record was when it came in, read from its own fields.
 fn source_record(entry: &Entry) -> SourceRecord {
-    let raw = skim(&entry.data, ["time", "last_modified_time", "status"]).unwrap_or_default();
-    let [time, modified, status] =
-        raw.map(|raw| Json::parse(raw?.as_bytes()).ok()?.as_str().map(str::to_owned));
-    let at = |text: Option<String>| parse_timestamp(&text?);
+    let names = ["time", "last_modified_time", "status", "transcript", "summary"];
+    let [time, modified, status, transcript, summary] = skim(&entry.data, names).unwrap_or_default();
+    let text = |raw: Option<&str>| Json::parse(raw?.as_bytes()).ok()?.as_str().map(str::to_owned);
+    let at = |raw| parse_timestamp(&text(raw)?);
     SourceRecord {
         key: entry.key.clone(),
         time: at(time),
         modified: at(modified),
-        status,
+        status: text(status),
+        has_content: has_content(transcript, summary),
         data: entry.data.clone(),
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Fields<'a> {
     pub(super) time: Option<&'a str>,
     pub(super) modified: Option<&'a str>,
     pub(super) status: Option<&'a str>,
+    pub(super) transcript: Option<&'a str>,
+    pub(super) summary: Option<&'a str>,
 }
 
 impl Fields<'_> {
@@ -58,6 +60,8 @@ impl<'de> Visitor<'de> for Collect {
                 Known::Time => &mut fields.time,
                 Known::Modified => &mut fields.modified,
                 Known::Status => &mut fields.status,
+                Known::Transcript => &mut fields.transcript,
+                Known::Summary => &mut fields.summary,
                 Known::Other => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -74,6 +78,8 @@ enum Known {
     Time,
     Modified,
     Status,
+    Transcript,
+    Summary,
     Other,
 }
 
@@ -101,6 +107,8 @@ impl Visitor<'_> for ReadName {
             b"time" => Known::Time,
             b"last_modified_time" => Known::Modified,
             b"status" => Known::Status,
+            b"transcript" => Known::Transcript,
+            b"summary" => Known::Summary,
             _ => Known::Other,
         }))
     }

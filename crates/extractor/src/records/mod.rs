@@ -6,7 +6,7 @@ mod page;
 mod single;
 
 use bytes::Bytes;
-use clarion_core::{Error, Kind, RecordKey, SourceRecord, parse_timestamp};
+use clarion_core::{Error, Kind, RecordKey, SourceRecord, has_content, parse_timestamp};
 
 use self::fields::Fields;
 pub(crate) use self::page::{Page, page};
@@ -44,6 +44,7 @@ fn keyed(key: RecordKey, body: &Bytes, raw: &str, fields: &Fields<'_>) -> Source
         time: fields.text(fields.time).as_deref().and_then(parse_timestamp),
         modified: fields.text(fields.modified).as_deref().and_then(parse_timestamp),
         status: fields.text(fields.status),
+        has_content: has_content(fields.transcript, fields.summary),
         data: one_line(body, raw),
     }
 }
