@@ -1,11 +1,8 @@
 //! The ledger, the week's quota and the pace, counted by the server.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc, Weekday};
-use clarion_simulator::Control;
 
-use crate::harness::{Layout, Workspace, assert_truth, lake_tables, simulate, small};
+use crate::harness::{Layout, Workspace, assert_truth, fetched_twice, lake_tables, simulate, small};
 
 #[tokio::test]
 async fn the_ledger_equals_the_servers_count_with_retries() {
@@ -57,7 +54,7 @@ async fn a_week_that_is_used_up_pauses_the_sync_and_the_next_one_goes_on() {
     raise_quota(&workspace);
     workspace.sync();
     assert_truth(&workspace, &control).await;
-    assert_fetched_once(&control);
+    assert_eq!(fetched_twice(&control), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -72,7 +69,29 @@ async fn a_week_too_small_for_the_list_goes_on_with_the_list() {
     raise_quota(&workspace);
     workspace.sync();
     assert_truth(&workspace, &control).await;
-    assert_fetched_once(&control);
+    assert_eq!(fetched_twice(&control), Vec::<String>::new());
+}
+
+/// The answers are slow, so that some are under way when the gate refuses the next request.
+async fn details_paid_twice_at_the_quotas_end(failpoints: &str) -> Vec<String> {
+    let simulator = simulate(small(60)).await;
+    let control = simulator.control();
+    let layout = Layout { weekly_requests: 40, ..Layout::default() };
+    let workspace = Workspace::new(&simulator.url(), layout);
+    control.set_faults("slow@/call-details").unwrap();
+    workspace.run_with_env(&[("FAILPOINTS", failpoints)], &["sync"]).expect(3);
+    assert!(control.count() <= 40, "{} requests", control.count());
+    control.set_faults("").unwrap();
+    raise_quota(&workspace);
+    workspace.sync();
+    fetched_twice(&control)
+}
+
+#[tokio::test]
+async fn what_is_in_flight_at_the_quotas_end_is_kept() {
+    assert_eq!(details_paid_twice_at_the_quotas_end("").await, Vec::<String>::new());
+    let dropped = details_paid_twice_at_the_quotas_end("pipeline.drop_in_flight=return").await;
+    assert!(!dropped.is_empty(), "answers that are dropped went unnoticed");
 }
 
 #[tokio::test]
@@ -112,15 +131,6 @@ fn raise_quota(workspace: &Workspace) {
     let config = workspace.config();
     let line = config.lines().find(|line| line.starts_with("weekly_requests")).unwrap();
     workspace.write_config(&config.replace(line, "weekly_requests = 100000"));
-}
-
-fn assert_fetched_once(control: &Control) {
-    let mut fetched: BTreeMap<String, u32> = BTreeMap::new();
-    for request in control.requests().iter().filter(|request| request.path == "/call-details") {
-        *fetched.entry(request.param("id").unwrap().to_owned()).or_default() += 1;
-    }
-    let twice: Vec<&String> = fetched.iter().filter(|(_, times)| **times > 1).map(|(id, _)| id).collect();
-    assert!(twice.is_empty(), "fetched twice: {twice:?}");
 }
 
 /// The vendor's week begins on Sunday, 00:00 GMT.

@@ -39,6 +39,8 @@ impl Source for Offline {
         Usage::default()
     }
 
+    fn halt(&self) {}
+
     async fn settle(&self) -> Result<()> {
         Ok(())
     }

@@ -35,6 +35,12 @@ pub trait Source: Send + Sync {
     /// The requests of this process so far.
     fn usage(&self) -> Usage;
 
+    /// Lets nothing leave any more.
+    ///
+    /// # Behavior
+    /// - What waits to be sent, or to be sent again, ends as `Interrupted`; what was sent comes to its end.
+    fn halt(&self);
+
     /// Books with the ledger what has not been booked yet.
     async fn settle(&self) -> Result<()>;
 }

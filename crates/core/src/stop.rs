@@ -25,25 +25,27 @@ impl Stop {
 
     /// Fails with `Interrupted` once a stop was requested.
     pub fn check(&self) -> Result<()> {
-        if self.is_requested() { Err(Self::error()) } else { Ok(()) }
+        if self.is_requested() { Err(Self::interrupted()) } else { Ok(()) }
     }
 
     /// Runs `work` until it ends or a stop is requested, whatever comes first; `work` is then dropped.
     pub async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
-            () = self.requested() => Err(Self::error()),
+            () = self.requested() => Err(Self::interrupted()),
             done = work => done,
         }
     }
 
-    async fn requested(&self) {
+    /// Returns once a stop was requested.
+    pub async fn requested(&self) {
         let mut flag = self.0.subscribe();
         // The sender lives in `self`, so that waiting cannot fail.
         let _ = flag.wait_for(|raised| *raised).await;
     }
 
-    fn error() -> Error {
+    /// What work that was cut short ends with.
+    pub fn interrupted() -> Error {
         Error::new(Kind::Interrupted, "stopped on request").hint("run it again: it resumes where it stopped")
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clarion_core::{Clock, Error, Kind, Purpose, Result, Retry};
-use tokio::time::sleep;
 
 use crate::classify::{self, Verdict};
 use crate::gate::Gate;
@@ -80,7 +79,7 @@ impl Exchange {
             let answer = self.transport.get(errand.ask).await;
             match self.judge(errand, answer, &read, &mut trials)? {
                 Step::Done(reply) => return Ok(reply),
-                Step::Again(Some(wait)) => sleep(wait).await,
+                Step::Again(Some(wait)) => self.gate.rest(wait).await?,
                 Step::Again(None) => {}
             }
         }

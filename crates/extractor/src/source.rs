@@ -100,6 +100,10 @@ impl Source for ClariSource {
         self.exchange.usage.usage()
     }
 
+    fn halt(&self) {
+        self.exchange.gate.halt();
+    }
+
     async fn settle(&self) -> Result<()> {
         self.exchange.gate.settle().await
     }

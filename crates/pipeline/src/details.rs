@@ -1,12 +1,16 @@
 //! The stream `call_details`: draining the queue, several requests in flight.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clarion_core::{
     Error, Event, Fetched, Fingerprint, Kind, Known, Purpose, QueueEntry, Reason, RecordKey, Rejected,
-    Result, SourceRecord, StreamName,
+    Result, SourceRecord, StreamName, fault,
 };
+use futures::future;
 use futures::stream::{self, StreamExt as _};
+use tokio::time::{Instant, timeout_at};
 
 use crate::engine::Engine;
 use crate::generation::Share;
@@ -20,6 +24,9 @@ use crate::tally::Tally;
 const BATCH: u32 = 512;
 /// So many failures in a row are an outage rather than bad luck: going on would only burn quota.
 const OUTAGE: u32 = 10;
+/// When the phase ends early, what was sent has this long to come in: it is paid for. Less than the ten seconds that
+/// a stopped run has.
+pub(crate) const IN_FLIGHT: Duration = Duration::from_secs(7);
 
 /// Fetches what is due and journals what is new or changed.
 pub(crate) struct DetailsPass<'e> {
@@ -65,17 +72,28 @@ impl DetailsPass<'_> {
                 (entry, fetched)
             }
         };
-        let mut answers = stream::iter(wanted).map(fetch).buffer_unordered(self.engine.concurrency.max(1));
-        while let Some((entry, fetched)) = answers.next().await {
+        let open = AtomicBool::new(true);
+        let wanted = stream::iter(wanted).take_while(|_| future::ready(open.load(Ordering::Relaxed)));
+        let mut answers = wanted.map(fetch).buffer_unordered(self.engine.concurrency.max(1));
+        let mut ended = Ended::default();
+        while let Some((entry, fetched)) = ended.bound(answers.next()).await {
             let private = calls.get(&entry.key).and_then(|call| call.private);
             match fetched {
                 Ok(Fetched::Record(record)) => self.take(&entry, &record, private, &known).await?,
                 Ok(Fetched::Missing) => self.missing(&entry),
-                Err(error) => self.failed(entry, error)?,
+                Err(error) => {
+                    if let Err(error) = self.failed(entry, error) {
+                        open.store(false, Ordering::Relaxed);
+                        ended.early(error);
+                        if fault::defect("pipeline.drop_in_flight") {
+                            break;
+                        }
+                    }
+                }
             }
             self.recorder.breathe().await?;
         }
-        Ok(())
+        ended.error.map_or(Ok(()), Err)
     }
 
     async fn take(
@@ -151,6 +169,28 @@ impl DetailsPass<'_> {
             reason: error.chain(),
             at: self.engine.stores.clock.now(),
         });
+    }
+}
+
+/// How a phase ends before its time: no new request, and a while for those under way.
+#[derive(Default)]
+struct Ended {
+    error: Option<Error>,
+    until: Option<Instant>,
+}
+
+impl Ended {
+    /// The first reason counts.
+    fn early(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+        self.until.get_or_insert_with(|| Instant::now() + IN_FLIGHT);
+    }
+
+    async fn bound<T>(&self, next: impl Future<Output = Option<T>>) -> Option<T> {
+        match self.until {
+            None => next.await,
+            Some(until) => timeout_at(until, next).await.unwrap_or(None),
+        }
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) async fn begin_if_due(engine: &Engine, recorder: &mut Recorder, full:
 async fn queue_all(engine: &Engine, recorder: &mut Recorder, now: Timestamp) -> Result<()> {
     let mut after = None;
     loop {
+        engine.stores.stop.check()?;
         let page = engine.stores.state.scan_known(&StreamName::CALLS, after.as_ref(), STEP).await?;
         let Some(last) = page.last() else {
             return recorder.flush().await;

@@ -1,11 +1,13 @@
 //! One sync: recover, extract, load, report.
 
 use clarion_core::{
-    Error, Kind, Outcome, QuotaReport, RequestReport, Result, RunRecord, RunReport, StreamName, Timestamp,
+    Error, Kind, Outcome, QuotaReport, RequestReport, Result, RunRecord, RunReport, Stop, StreamName,
+    Timestamp, fault,
 };
+use tokio::time::timeout;
 
 use crate::calls::CallsPass;
-use crate::details::DetailsPass;
+use crate::details::{DetailsPass, IN_FLIGHT};
 use crate::engine::{Engine, Writer};
 use crate::generation::{self, Share};
 use crate::listing::Phase;
@@ -71,7 +73,7 @@ impl Engine {
         if adopted > 0 {
             tally.warn(format!("took in {adopted} journal segment(s) of a run that did not end properly"));
         }
-        let extracted = self.stores.stop.or(self.extract(writer, options, &mut tally)).await;
+        let extracted = self.until_stopped(self.extract(writer, options, &mut tally)).await;
         if let Err(error) = extracted {
             tally.errors.push(error);
             tally.errors.extend(self.save_what_came(writer).await.err());
@@ -79,6 +81,21 @@ impl Engine {
         tally.errors.extend(self.source.settle().await.err());
         let loaded = self.load_unless_stopped(writer, &mut tally).await?;
         self.report(frame, tally, loaded).await
+    }
+
+    /// Runs `work`. Once a stop is requested nothing more is sent, and what was sent has a while to come in.
+    async fn until_stopped(&self, work: impl Future<Output = Result<()>>) -> Result<()> {
+        let stop = &self.stores.stop;
+        if fault::defect("pipeline.drop_in_flight") {
+            return stop.or(work).await;
+        }
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = stop.requested() => self.source.halt(),
+        }
+        timeout(IN_FLIGHT, work).await.unwrap_or_else(|_| Err(Stop::interrupted()))
     }
 
     /// So that `status` does not show a run that is over as running; why it failed is told by whoever called.
@@ -125,7 +142,10 @@ impl Engine {
     }
 
     async fn load_unless_stopped(&self, writer: &Writer, tally: &mut Tally) -> Result<LoadOutcome> {
-        if self.stores.stop.is_requested() {
+        if let Err(interrupted) = self.stores.stop.check() {
+            if !tally.errors.iter().any(|error| error.kind() == Kind::Interrupted) {
+                tally.errors.push(interrupted);
+            }
             return Ok(LoadOutcome::default());
         }
         let options = LoadOptions::default();

@@ -7,7 +7,9 @@ mod tables;
 mod truth;
 mod workspace;
 
-use clarion_simulator::{Options, Simulator};
+use std::collections::BTreeMap;
+
+use clarion_simulator::{Control, Options, Simulator};
 
 pub(crate) use binary::{Ran, Running};
 pub(crate) use database::Database;
@@ -15,6 +17,15 @@ pub(crate) use outside::{outside_reader, real_data};
 pub(crate) use tables::{Tables, files, lake_tables, snapshot, warehouse_tables, without};
 pub(crate) use truth::{assert_truth, compare, problems, write_truth};
 pub(crate) use workspace::{Layout, Workspace};
+
+/// Calls whose details were asked for more than once.
+pub(crate) fn fetched_twice(control: &Control) -> Vec<String> {
+    let mut fetched: BTreeMap<String, u32> = BTreeMap::new();
+    for request in control.requests().iter().filter(|request| request.path == "/call-details") {
+        *fetched.entry(request.param("id").unwrap_or_default().to_owned()).or_default() += 1;
+    }
+    fetched.into_iter().filter(|(_, times)| *times > 1).map(|(id, _)| id).collect()
+}
 
 /// A small generated workspace without limits: `calls` calls of eight turns.
 pub(crate) fn small(calls: usize) -> Options {

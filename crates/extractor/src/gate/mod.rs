@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clarion_core::{Clock, Event, Ledger, Observer, Purpose, Result, StreamName, week_start};
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use self::books::Books;
-use self::hold::Hold;
+use self::hold::{Hold, Shut};
 use self::pace::Pace;
 use crate::settings::SourceSettings;
 
@@ -40,7 +40,8 @@ impl Gate {
     /// Returns when one request may leave, and has booked it.
     ///
     /// # Behavior
-    /// - `Quota` when the week's requests are spent, `Credentials` once the vendor refused them.
+    /// - `Quota` when the week's requests are spent, `Credentials` once the vendor refused them, `Interrupted` once
+    ///   the run was asked to stop.
     /// - A permit whose week ended while it waited is left to that week, and another one is taken: the ledger is
     ///   never below the vendor's count.
     pub(crate) async fn pass(&self, stream: &StreamName, purpose: Purpose) -> Result<()> {
@@ -49,7 +50,7 @@ impl Gate {
             let permit = self.books.permit(stream, purpose).await?;
             if let Some(pace) = &self.pace {
                 if let Some(slot) = permit.slot {
-                    sleep_until(slot).await;
+                    self.hold.unless_shut(sleep_until(slot)).await?;
                 }
                 self.paced(pace).await?;
             } else {
@@ -65,7 +66,7 @@ impl Gate {
     async fn paced(&self, pace: &Pace) -> Result<()> {
         loop {
             self.hold.wait().await?;
-            pace.turn().await;
+            self.hold.unless_shut(pace.turn()).await?;
             if self.hold.is_open() {
                 return Ok(());
             }
@@ -84,7 +85,17 @@ impl Gate {
 
     /// Lets nothing leave any more: the vendor refused the credentials.
     pub(crate) fn shut(&self) {
-        self.hold.shut();
+        self.hold.shut(Shut::Refused);
+    }
+
+    /// Lets nothing leave any more: the run was asked to stop.
+    pub(crate) fn halt(&self) {
+        self.hold.shut(Shut::Halted);
+    }
+
+    /// Sleeps between two sends of one request; an error once the gate is shut.
+    pub(crate) async fn rest(&self, wait: Duration) -> Result<()> {
+        self.hold.unless_shut(sleep(wait)).await
     }
 
     /// Books what was sent and gives the rest of the block back.
