@@ -1,6 +1,7 @@
 //! The ledger, the week's quota and the pace, counted by the server.
 
-use chrono::{DateTime, Datelike as _, Timelike as _, Utc, Weekday};
+use chrono::{DateTime, Datelike as _, TimeDelta, Timelike as _, Utc, Weekday};
+use clarion_simulator::Control;
 
 use crate::harness::{Layout, Workspace, assert_truth, fetched_twice, lake_tables, simulate, small};
 
@@ -92,6 +93,77 @@ async fn what_is_in_flight_at_the_quotas_end_is_kept() {
     assert_eq!(details_paid_twice_at_the_quotas_end("").await, Vec::<String>::new());
     let dropped = details_paid_twice_at_the_quotas_end("pipeline.drop_in_flight=return").await;
     assert!(!dropped.is_empty(), "answers that are dropped went unnoticed");
+}
+
+/// Syncs in full, a week later each time, until nothing is left; returns the weeks, six at most.
+fn full_syncs(workspace: &Workspace, control: &Control, weekly: u64, failpoints: &str) -> u32 {
+    for week in 1..=6 {
+        let now = Utc::now() + TimeDelta::weeks(week.into());
+        control.set_now(now);
+        let now = now.to_rfc3339();
+        let environment = [("CLARION_TEST_NOW", now.as_str()), ("FAILPOINTS", failpoints)];
+        let before = control.count();
+        let ran = workspace.run_with_env(&environment, &["sync", "--full"]);
+        assert!(control.count() - before <= weekly, "{} requests in week {week}", control.count() - before);
+        let status = workspace.run_with_env(&environment, &["status"]).expect(0);
+        let progress = &status.json["generation_progress"];
+        assert_eq!(progress["complete"], ran.code == 0, "{progress}");
+        if ran.code == 0 {
+            return week;
+        }
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        // Once more in the same week: nothing is left, and nothing is begun anew.
+        workspace.run_with_env(&environment, &["sync", "--full"]).expect(3);
+        assert!(control.count() - before <= weekly);
+    }
+    6
+}
+
+async fn full_over_weeks(failpoints: &str) -> (u32, Vec<String>, u64) {
+    const WEEKLY: u64 = 25;
+    let simulator = simulate(small(60)).await;
+    let control = simulator.control();
+    let workspace = Workspace::new(&simulator.url(), Layout::default());
+    workspace.sync();
+    let first = workspace.config();
+    workspace.write_config(&first.replace("weekly_requests = 0", &format!("weekly_requests = {WEEKLY}")));
+    control.reset_log();
+    let weeks = full_syncs(&workspace, &control, WEEKLY, failpoints);
+    let status = workspace.run(&["status"]).expect(0);
+    (weeks, fetched_twice(&control), status.number("/generation"))
+}
+
+#[tokio::test]
+async fn a_full_sync_larger_than_a_week_goes_on_where_it_stopped() {
+    let (weeks, twice, generation) = full_over_weeks("").await;
+    assert!((3..6).contains(&weeks), "{weeks} weeks");
+    assert_eq!(twice, Vec::<String>::new());
+    assert_eq!(generation, 2, "one generation was asked for");
+    let (_, twice, generation) = full_over_weeks("pipeline.full_begins_anew=return").await;
+    assert!(generation > 2 && !twice.is_empty(), "a generation that is begun anew went unnoticed");
+}
+
+/// The same with a quota that ends within the list.
+#[tokio::test]
+async fn a_full_list_larger_than_a_week_goes_on_where_it_stopped() {
+    let simulator = simulate(small(120)).await;
+    let control = simulator.control();
+    let workspace = Workspace::new(&simulator.url(), Layout::default());
+    workspace.sync();
+    let first = workspace.config();
+    workspace.write_config(&first.replace("weekly_requests = 0", "weekly_requests = 4"));
+    let now = (Utc::now() + TimeDelta::weeks(1)).to_rfc3339();
+    let week = [("CLARION_TEST_NOW", now.as_str())];
+    workspace.run_with_env(&week, &["sync", "--full"]).expect(3);
+    let status = workspace.run_with_env(&week, &["status"]).expect(0);
+    assert_eq!(status.json["generation_progress"]["listed"], false);
+    workspace.write_config(&first);
+    control.reset_log();
+    workspace.run_with_env(&week, &["sync", "--full"]).expect(0);
+    let status = workspace.run_with_env(&week, &["status"]).expect(0);
+    assert_eq!(status.json["generation"], 2);
+    assert_eq!(status.json["generation_progress"]["complete"], true);
+    assert_eq!(fetched_twice(&control), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ pub(crate) async fn wire(
     stop: Stop,
 ) -> Result<Wired> {
     let settings = &effective.settings;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = clock();
     let folder = settings.journal.folder(&effective.data_dir)?;
     let journal = FileJournal::open(folder, settings.source.base_url.clone(), clock.clone())?;
     let store = Arc::new(Store::open(&settings.state, &effective.data_dir, clock.clone()).await?);
@@ -64,6 +64,16 @@ pub(crate) async fn wire(
     Ok(Wired { engine, lease })
 }
 
+/// The machine's clock. In a build with fail points `CLARION_TEST_NOW` sets it, so that weeks pass at once under test.
+fn clock() -> Arc<dyn Clock> {
+    #[cfg(feature = "failpoints")]
+    if let Some(now) = crate::settings::from_environment("CLARION_TEST_NOW") {
+        let now = clarion_core::parse_timestamp(&now).expect("CLARION_TEST_NOW is a time");
+        return Arc::new(clarion_core::ShiftedClock::starting_at(now));
+    }
+    Arc::new(SystemClock)
+}
+
 /// The vendor's API behind its gate.
 pub(crate) fn source(
     effective: &Effective,
@@ -72,7 +82,7 @@ pub(crate) fn source(
     observer: &Arc<dyn Observer>,
 ) -> Result<Arc<dyn Source>> {
     let settings = effective.settings.source.clone();
-    let source = ClariSource::new(settings, credentials, store, Arc::new(SystemClock), observer.clone())?;
+    let source = ClariSource::new(settings, credentials, store, clock(), observer.clone())?;
     Ok(Arc::new(source))
 }
 
@@ -87,11 +97,9 @@ pub(crate) fn destination(
 ) -> Result<Arc<dyn Destination>> {
     let url = destination_url(settings)?;
     Ok(match settings.kind {
-        DestinationKind::Parquet => Arc::new(ParquetDestination::open(
-            &settings.name,
-            lake(&url, settings, effective)?,
-            Arc::new(SystemClock),
-        )?),
+        DestinationKind::Parquet => {
+            Arc::new(ParquetDestination::open(&settings.name, lake(&url, settings, effective)?, clock())?)
+        }
         DestinationKind::Postgres => {
             let mut postgres = PostgresSettings::new(url);
             postgres.schema.clone_from(&settings.schema);

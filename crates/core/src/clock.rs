@@ -22,6 +22,23 @@ impl Clock for SystemClock {
     }
 }
 
+/// A clock that was set to another time and goes on from there.
+#[derive(Debug, Clone, Copy)]
+pub struct ShiftedClock(Duration);
+
+impl ShiftedClock {
+    /// Shows `now` now.
+    pub fn starting_at(now: Timestamp) -> Self {
+        Self(now - SystemClock.now())
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + self.0
+    }
+}
+
 /// A clock that moves only when told to.
 #[derive(Debug)]
 pub struct ManualClock(Mutex<Timestamp>);

@@ -36,7 +36,7 @@ pub mod testing;
 pub use budget::Recent;
 pub use call::{StatusClass, has_content};
 pub use change::{ChangeSet, RejectedValue, TableChange, Tombstone};
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use destination::{ChangedKeys, Destination, DestinationState, Load, LoadReport, LoadSpec, TableStats};
 pub use digest::{Fingerprint, Fingerprinter, content_hash};
 pub use entry::{Entry, Op};

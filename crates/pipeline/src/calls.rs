@@ -13,8 +13,10 @@ use crate::tally::Tally;
 
 /// The upper bound of the last proved forward pass.
 pub(crate) const FORWARD: &str = "calls.forward";
-/// When the listing of all history under way began; the forward cursor once it is done.
-const ANCHOR: &str = "calls.anchor";
+/// When the last listing of all history began; the forward cursor once the first one is done.
+pub(crate) const ANCHOR: &str = "calls.anchor";
+/// When the last listing of all history that was proved to its end began.
+pub(crate) const LISTED: &str = "calls.listed";
 /// Where that listing starts.
 const HISTORY_FROM: &str = "calls.history_from";
 
@@ -28,7 +30,6 @@ pub(crate) struct CallsPass<'e> {
     pub(crate) engine: &'e Engine,
     pub(crate) recorder: &'e mut Recorder,
     pub(crate) tally: &'e mut Tally,
-    pub(crate) full: bool,
 }
 
 /// A run of by-time slices.
@@ -37,27 +38,31 @@ struct Span {
     slice: u64,
     purpose: Purpose,
     first: Reason,
-    /// Remember each slice, so that a killed run resumes behind it.
-    keep: bool,
+    /// Remember each slice, and pass over what was proved since this moment: a run that ends early resumes behind it.
+    since: Option<Timestamp>,
 }
 
 impl CallsPass<'_> {
     pub(crate) async fn run(mut self) -> Result<()> {
-        if self.full || self.recorder.cursor(FORWARD).is_none() {
+        if !self.recorder.has_history() {
             return self.history().await;
         }
         match self.forward().await {
             Err(error) if error.kind() == Kind::Unproven => self.tally.hole(&error),
             ended => ended?,
         }
-        self.relist().await
+        // A listing of all history shows the recent calls as well.
+        if history_is_open(|name| self.recorder.cursor(name)) {
+            self.history().await
+        } else {
+            self.relist().await
+        }
     }
 
-    /// Lists all of history by time. Resumes behind the slices that an earlier run proved.
+    /// Lists all of history by time, or the rest of it: what earlier runs proved since it began is passed over.
     async fn history(&mut self) -> Result<()> {
         let now = self.engine.stores.clock.now();
-        let resumed = self.recorder.cursor(FORWARD).is_none().then(|| self.recorder.cursor(ANCHOR)).flatten();
-        let anchor = resumed.unwrap_or(now);
+        let anchor = self.recorder.cursor(ANCHOR).unwrap_or(now);
         self.recorder.set_cursor(ANCHOR, anchor);
         if self.recorder.cursor(HISTORY_FROM).is_none() {
             self.recorder.set_cursor(HISTORY_FROM, self.engine.history_start);
@@ -65,36 +70,43 @@ impl CallsPass<'_> {
         let start = self.recorder.cursor(HISTORY_FROM).unwrap_or(now).min(self.engine.history_start);
         self.recorder.flush().await?;
 
-        let resume_at = self.proved_since(anchor, start);
-        let purpose = if self.full { Purpose::Generation } else { Purpose::Backfill };
+        let is_first = !self.recorder.has_history();
+        let purpose = if is_first { Purpose::Backfill } else { Purpose::Generation };
         let span =
-            Span { from: resume_at, slice: HISTORY_SLICE, purpose, first: Reason::Backfill, keep: true };
-        let seen = self.slices(span).await?;
-        let before: u64 = self
-            .recorder
-            .slices()
-            .iter()
-            .filter(|s| s.proved_at >= anchor && s.to.is_some_and(|to| to <= resume_at))
-            .map(|s| s.rows)
-            .sum();
-        match self.without_time(start, seen + before).await {
+            Span { from: start, slice: HISTORY_SLICE, purpose, first: Reason::Backfill, since: Some(anchor) };
+        self.slices(span).await?;
+        match self.without_time(start, self.rows_proved(anchor, start)).await {
             // Every call that has a time was listed: what has none must not hold up what comes new.
             Err(error) if error.kind() == Kind::Unproven => self.tally.hole(&error),
             ended => ended?,
         }
+        self.recorder.set_cursor(LISTED, anchor);
         self.recorder.set_cursor(FORWARD, anchor);
         self.recorder.flush().await
     }
 
-    /// Where the slices proved since `anchor` end.
-    fn proved_since(&self, anchor: Timestamp, start: Timestamp) -> Timestamp {
-        let mut reached = start;
-        for slice in self.recorder.slices() {
-            if slice.proved_at >= anchor && slice.from <= reached {
-                reached = slice.to.map_or(reached, |to| to.max(reached));
-            }
+    /// Where what was not proved since `anchor` begins, from `from` on; `None` if nothing of it is left.
+    fn unproved(&self, anchor: Timestamp, from: Timestamp) -> Option<Timestamp> {
+        let mut reached = from;
+        let covers = |slice: &&Slice, at: Timestamp| {
+            slice.proved_at >= anchor && slice.from <= at && slice.to.is_none_or(|to| to > at)
+        };
+        while let Some(slice) = self.recorder.slices().iter().find(|slice| covers(slice, reached)) {
+            reached = slice.to?;
         }
-        reached
+        Some(reached)
+    }
+
+    /// Where, behind `from`, the next slice proved since `anchor` begins.
+    fn next_proved(&self, anchor: Timestamp, from: Timestamp) -> Option<Timestamp> {
+        let later =
+            self.recorder.slices().iter().filter(|slice| slice.proved_at >= anchor && slice.from > from);
+        later.map(|slice| slice.from).min()
+    }
+
+    fn rows_proved(&self, anchor: Timestamp, start: Timestamp) -> u64 {
+        let proved = |slice: &&Slice| slice.proved_at >= anchor && slice.from >= start;
+        self.recorder.slices().iter().filter(proved).map(|slice| slice.rows).sum()
     }
 
     /// Calls without a time are invisible under any time bound: if there are more calls than the listing by time
@@ -126,23 +138,28 @@ impl CallsPass<'_> {
     async fn relist(&mut self) -> Result<()> {
         let now = self.engine.stores.clock.now();
         let from = now - self.engine.streams.calls.relist.as_chrono();
-        let span =
-            Span { from, slice: RELIST_SLICE, purpose: Purpose::Forward, first: Reason::Ready, keep: false };
-        self.slices(span).await.map(|_| ())
+        let (purpose, first) = (Purpose::Forward, Reason::Ready);
+        self.slices(Span { from, slice: RELIST_SLICE, purpose, first, since: None }).await
     }
 
     /// Lists from `span.from` to the open end, slice by slice, the public ids of each slice first.
-    async fn slices(&mut self, span: Span) -> Result<u64> {
-        let (mut from, mut seen) = (span.from, 0);
+    async fn slices(&mut self, span: Span) -> Result<()> {
+        let mut from = span.from;
         let mut hole = None;
         loop {
-            let window = |to| Window::ByTime { from, to };
-            let (publicity, to) =
-                self.public_slice(self.request(window(None), span.purpose, span.slice)).await?;
+            let mut end = None;
+            if let Some(anchor) = span.since {
+                let Some(unproved) = self.unproved(anchor, from) else { break };
+                from = unproved;
+                end = self.next_proved(anchor, from);
+            }
+            let (publicity, to) = self
+                .public_slice(self.request(Window::ByTime { from, to: end }, span.purpose, span.slice))
+                .await?;
             let rows = if matches!(publicity, Publicity::AllPublic) { span.slice } else { 0 };
-            let listed =
-                self.list(self.request(window(to), span.purpose, rows), Some(publicity), span.first).await;
-            let listed = match (listed, to) {
+            let to = to.or(end);
+            let request = self.request(Window::ByTime { from, to }, span.purpose, rows);
+            let listed = match (self.list(request, Some(publicity), span.first).await, to) {
                 // What lies behind a hole is listed all the same; the span stays unproved.
                 (Err(error), Some(behind)) if error.kind() == Kind::Unproven => {
                     hole.replace(error).iter().for_each(|earlier| self.tally.hole(earlier));
@@ -157,23 +174,18 @@ impl CallsPass<'_> {
                 (Ok(listed), _) => listed,
             };
             let to = listed.covered_to.or(to);
-            seen += listed.seen;
-            if span.keep {
+            if span.since.is_some() {
                 let proved_at = self.engine.stores.clock.now();
-                self.recorder.add_slice(Slice {
-                    stream: StreamName::CALLS,
-                    from,
-                    to,
-                    proved_at,
-                    rows: listed.seen,
-                });
+                let stream = StreamName::CALLS;
+                self.recorder.add_slice(Slice { stream, from, to, proved_at, rows: listed.seen });
             }
             self.recorder.flush().await?;
             match to {
                 Some(to) => from = to,
-                None => return hole.map_or(Ok(seen), Err),
+                None => break,
             }
         }
+        hole.map_or(Ok(()), Err)
     }
 
     async fn public_slice(&self, request: ListRequest) -> Result<(Publicity, Option<Timestamp>)> {
@@ -213,4 +225,10 @@ impl CallsPass<'_> {
     fn visibility(&self) -> Visibility {
         if self.engine.include_private { Visibility::All } else { Visibility::PublicOnly }
     }
+}
+
+/// Whether a listing of all history began and was not proved to its end, by the cursors.
+pub(crate) fn history_is_open(cursor: impl Fn(&str) -> Option<Timestamp>) -> bool {
+    let listed = cursor(LISTED).or_else(|| cursor(FORWARD));
+    cursor(ANCHOR).is_some_and(|begun| listed.is_none_or(|listed| listed < begun))
 }

@@ -123,9 +123,7 @@ impl DetailsPass<'_> {
             None => self.recorder.write(&arrival.entry(), next).await?,
         }
         self.recorder.done(&entry.stream, &entry.key);
-        if !judge::is_complete(record)
-            && let Some(again) = judge::next_look(record, entry.attempts, at)
-        {
+        if let Some(again) = judge::after_details(record, entry.attempts, at) {
             self.recorder.queue(again);
         }
         stores.observer.notice(Event::Fetched { stream: StreamName::CALL_DETAILS, records: 1 });

@@ -1,41 +1,73 @@
 //! Generations of `call_details`: every known call fetched again, a share in each run.
 
-use clarion_core::{QueueEntry, Reason, Result, StatusClass, StreamName, Timestamp};
+use clarion_core::{QueueEntry, Reason, Result, StatusClass, StreamName, Timestamp, fault};
 
+use crate::calls::{ANCHOR, history_is_open};
 use crate::engine::Engine;
-use crate::listing::queue_entry;
+use crate::judge::queue_entry;
 use crate::recorder::Recorder;
 use crate::settings::DetailsMode;
 
 /// When the generation under way began.
 pub(crate) const BEGUN: &str = "call_details.generation";
+/// The same moment, if `sync --full` began it.
+const BEGUN_IN_FULL: &str = "call_details.full";
 /// When the last run drained a share of it.
 const DRAINED: &str = "call_details.drained";
 /// Known calls looked at in one step.
 const STEP: u32 = 1_000;
 
-/// Begins a generation if one is due or asked for: queues every known call that has details, at the lowest priority.
+/// Begins a generation if one is due or asked for: all of history is to be listed again, and every known call that has
+/// details is queued, at the lowest priority. One that was asked for and is not complete is gone on with instead.
 pub(crate) async fn begin_if_due(engine: &Engine, recorder: &mut Recorder, full: bool) -> Result<()> {
     let now = engine.stores.clock.now();
     let settings = &engine.streams.call_details;
     let Some(begun) = recorder.cursor(BEGUN) else {
-        // The first sync is the first generation: its listing queued everything already.
-        recorder.set_generation(1);
-        recorder.set_cursor(BEGUN, now);
-        recorder.set_cursor(DRAINED, now);
+        // The first sync is the first generation: its listing queues everything.
+        begin(recorder, 1, full, now);
         return recorder.flush().await;
     };
     let due = settings.mode == DetailsMode::Full && now - begun >= settings.generation_every.as_chrono();
-    if !(full || due) {
+    let waits = waits_for_its_turn(engine, recorder, now).await?;
+    let wanted = if full {
+        let asked_for = recorder.cursor(BEGUN_IN_FULL) == Some(begun) || !recorder.has_history();
+        let is_complete = !waits && !history_is_open(|name| recorder.cursor(name));
+        !asked_for || is_complete || fault::defect("pipeline.full_begins_anew")
+    } else {
+        due && !waits
+    };
+    if !wanted {
         return Ok(());
     }
     // Queued first, marked as begun last: a run that ends in between queues them again, which changes nothing.
     queue_all(engine, recorder, now).await?;
     let generation = recorder.generation() + 1;
+    begin(recorder, generation, full, now);
+    recorder.set_cursor(ANCHOR, now);
+    recorder.flush().await
+}
+
+fn begin(recorder: &mut Recorder, generation: u32, full: bool, now: Timestamp) {
     recorder.set_generation(generation);
     recorder.set_cursor(BEGUN, now);
     recorder.set_cursor(DRAINED, now);
-    recorder.flush().await
+    if full {
+        recorder.set_cursor(BEGUN_IN_FULL, now);
+    }
+}
+
+/// Whether calls wait for their turn. One that failed and has to wait longer than this run does not count, or a call
+/// that always fails would keep the generation open for ever.
+async fn waits_for_its_turn(engine: &Engine, recorder: &Recorder, now: Timestamp) -> Result<bool> {
+    let depth = engine.stores.state.queue_depth(now).await?;
+    Ok(turns_of(recorder.generation())
+        .iter()
+        .any(|reason| depth.get(reason).is_some_and(|(_, due)| *due > 0)))
+}
+
+/// The queue's reasons that stand for a generation: the first one is what the first listing found.
+pub(crate) fn turns_of(generation: u32) -> &'static [Reason] {
+    if generation <= 1 { &[Reason::Backfill, Reason::Generation] } else { &[Reason::Generation] }
 }
 
 async fn queue_all(engine: &Engine, recorder: &mut Recorder, now: Timestamp) -> Result<()> {

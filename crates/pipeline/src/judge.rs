@@ -22,10 +22,33 @@ pub(crate) fn version(previous: Option<&Known>, hash: u64, private: Option<bool>
     }
 }
 
-/// Why a call that the list shows in a new version needs its details fetched, if it does.
+/// The details request that a call needs which the list shows in a new version, if it needs one. `first` is the reason
+/// for a call that was not ready or not known before.
 ///
-/// `first` is the reason for a call that was not ready or not known before.
-pub(crate) fn details_reason(
+/// A listing and the recovery of one decide here, so that both queue the same.
+pub(crate) fn after_listing(
+    previous: Option<&Known>,
+    now: &Known,
+    prints: &Fingerprinter,
+    record: &Json<'_>,
+    first: Reason,
+) -> Option<QueueEntry> {
+    let reason = details_reason(previous, now, prints, record, first)?;
+    Some(queue_entry(now, reason, now.checked_at))
+}
+
+pub(crate) fn queue_entry(call: &Known, reason: Reason, due_at: Timestamp) -> QueueEntry {
+    QueueEntry {
+        stream: StreamName::CALL_DETAILS,
+        key: call.key.clone(),
+        reason,
+        due_at,
+        time: call.time,
+        attempts: 0,
+    }
+}
+
+fn details_reason(
     previous: Option<&Known>,
     now: &Known,
     prints: &Fingerprinter,
@@ -35,14 +58,14 @@ pub(crate) fn details_reason(
     if !StatusClass::of(now.status.as_deref()).has_details() {
         return None;
     }
-    let Some(previous) = previous else {
+    let Some(previous) = previous.filter(|previous| !previous.gone) else {
         return Some(first);
     };
     if !StatusClass::of(previous.status.as_deref()).has_details() {
         return Some(first);
     }
     let before = Fingerprint { hash: previous.fingerprint, paths: previous.paths };
-    if previous.private != now.private || prints.changed(before, record) {
+    if prints.changed(before, record) {
         return Some(Reason::Changed);
     }
     // Only a field that did not exist before: the vendor may have added it to every call at once.
@@ -50,7 +73,7 @@ pub(crate) fn details_reason(
 }
 
 /// Whether the vendor has finished with a call's details.
-pub(crate) fn is_complete(details: &SourceRecord) -> bool {
+fn is_complete(details: &SourceRecord) -> bool {
     StatusClass::of(details.status.as_deref()) != StatusClass::Ready || details.has_content
 }
 
@@ -66,8 +89,12 @@ pub(crate) fn pause_after(attempts: u32) -> Duration {
 /// Transcript and summary come within hours; after two weeks they will not come any more.
 const GIVE_UP_AFTER: Duration = Duration::days(14);
 
-/// When to look again at a call that is ready but came without transcript or summary.
-pub(crate) fn next_look(details: &SourceRecord, attempts: u32, now: Timestamp) -> Option<QueueEntry> {
+/// When to look again at a call whose details came: never, unless it is ready and has no transcript or summary yet.
+pub(crate) fn after_details(details: &SourceRecord, attempts: u32, now: Timestamp) -> Option<QueueEntry> {
+    if is_complete(details) { None } else { next_look(details, attempts, now) }
+}
+
+fn next_look(details: &SourceRecord, attempts: u32, now: Timestamp) -> Option<QueueEntry> {
     let ready_since = details.modified.or(details.time).unwrap_or(now);
     let pause = match attempts {
         0 => Duration::minutes(15),

@@ -14,6 +14,7 @@ mod judge;
 mod listing;
 mod load;
 mod load_plan;
+mod privacy;
 mod record;
 mod recorder;
 mod recover;
@@ -28,5 +29,5 @@ pub use load::{LoadOptions, LoadOutcome};
 pub use settings::{
     CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamSettings, StreamsSettings,
 };
-pub use status::{DestinationStatus, QueueStatus, Status, StreamStatus};
+pub use status::{DestinationStatus, GenerationStatus, QueueStatus, Status, StreamStatus};
 pub use sync::{RunEnd, SyncOptions};

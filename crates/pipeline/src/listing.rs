@@ -6,11 +6,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clarion_core::json::Json;
 use clarion_core::{
-    Event, Known, ListRequest, Observer, PageSink, QueueEntry, Reason, RecordKey, Rejected, Result, Source,
-    SourceRecord, StreamName, Timestamp, Visibility,
+    Event, Known, ListRequest, Observer, PageSink, Reason, RecordKey, Rejected, Result, Source, SourceRecord,
+    StreamName, Timestamp, Visibility,
 };
 
 use crate::judge::{self, Version};
+use crate::privacy;
 use crate::record::Arrival;
 use crate::recorder::Recorder;
 use crate::tally::Tally;
@@ -46,6 +47,9 @@ impl PageSink for CallSink<'_> {
         if keys.iter().any(|key| known.get(key).is_none_or(|known| known.private.is_none())) {
             self.list_public().await?;
         }
+        let flags: Vec<(RecordKey, bool)> =
+            records.iter().filter_map(|record| self.flipped(known.get(&record.key)?, record)).collect();
+        privacy::pass_on(self.recorder, self.tally, &flags).await?;
         for record in records {
             self.take(known.get(&record.key), &record).await?;
         }
@@ -85,12 +89,17 @@ impl CallSink<'_> {
             generation: 0,
         };
         let known = arrival.known();
-        if let Some(reason) =
-            judge::details_reason(previous, &known, &self.recorder.prints, &json, self.first)
+        if let Some(entry) = judge::after_listing(previous, &known, &self.recorder.prints, &json, self.first)
         {
-            self.recorder.queue(queue_entry(&known, reason, now));
+            self.recorder.queue(entry);
         }
         self.recorder.write(&arrival.entry(), known).await
+    }
+
+    /// The new flag of a known call whose privacy changed.
+    fn flipped(&self, previous: &Known, record: &SourceRecord) -> Option<(RecordKey, bool)> {
+        let private = self.is_private(record)?;
+        (previous.private != Some(private)).then(|| (record.key.clone(), private))
     }
 
     fn is_private(&self, record: &SourceRecord) -> Option<bool> {
@@ -145,17 +154,6 @@ impl PageSink for Ids {
     async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
         self.0.extend(records.into_iter().map(|record| record.key));
         Ok(())
-    }
-}
-
-pub(crate) fn queue_entry(call: &Known, reason: Reason, due_at: Timestamp) -> QueueEntry {
-    QueueEntry {
-        stream: StreamName::CALL_DETAILS,
-        key: call.key.clone(),
-        reason,
-        due_at,
-        time: call.time,
-        attempts: 0,
     }
 }
 

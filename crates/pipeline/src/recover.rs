@@ -12,7 +12,6 @@ use clarion_core::{
 
 use crate::engine::{Stores, Writer};
 use crate::judge;
-use crate::listing::queue_entry;
 use crate::record::Arrival;
 use crate::recorder::{Recorder, stored_checkpoint};
 
@@ -107,17 +106,17 @@ fn adopt_entry(
     let known = Known { gone: entry.op == Op::Delete, ..arrival.known() };
     if is_call && entry.op == Op::Upsert {
         let first = if recorder.has_history() { Reason::Ready } else { Reason::Backfill };
-        let reason = judge::details_reason(previous, &known, &recorder.prints, &json, first);
-        if let Some(reason) = reason {
-            recorder.queue(queue_entry(&known, reason, entry.observed_at));
+        if let Some(due) = judge::after_listing(previous, &known, &recorder.prints, &json, first) {
+            recorder.queue(due);
         }
     }
-    if entry.stream == StreamName::CALL_DETAILS {
+    // The same content under another flag was not fetched: whatever is due for the call stays due.
+    let fetched = previous.is_none_or(|previous| previous.hash != known.hash || previous.gone);
+    if entry.stream == StreamName::CALL_DETAILS && fetched {
         recorder.done(&entry.stream, &entry.key);
         // How often it was looked at before is not in the journal: the pauses begin anew.
         if entry.op == Op::Upsert
-            && !judge::is_complete(&record)
-            && let Some(again) = judge::next_look(&record, 0, entry.observed_at)
+            && let Some(again) = judge::after_details(&record, 0, entry.observed_at)
         {
             recorder.queue(again);
         }

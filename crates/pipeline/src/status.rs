@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use clarion_core::{Rejected, Result, StreamName, Timestamp, WeekUse};
+use clarion_core::{Reason, Rejected, Result, StreamName, Timestamp, WeekUse};
 use serde::Serialize;
 
+use crate::calls::{FORWARD, history_is_open};
 use crate::engine::Engine;
+use crate::generation;
 
 #[derive(Debug, Serialize)]
 pub struct Status {
@@ -16,8 +18,22 @@ pub struct Status {
     pub journal: JournalStatus,
     pub destinations: Vec<DestinationStatus>,
     pub rejected: Vec<Rejected>,
-    /// Generation of `call_details` under way.
+    /// The last generation of `call_details` that began.
     pub generation: u32,
+    pub generation_progress: GenerationStatus,
+}
+
+/// How far the last generation is.
+#[derive(Debug, Serialize)]
+pub struct GenerationStatus {
+    pub begun_at: Option<Timestamp>,
+    /// Whether all of history was listed for it.
+    pub listed: bool,
+    /// Calls whose turn is still to come.
+    pub waiting: u64,
+    /// Calls whose details are known.
+    pub calls: u64,
+    pub complete: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,10 +92,10 @@ impl Engine {
         let state = &self.stores.state;
         let runs = state.runs(RUNS).await?.into_iter().map(|run| run_json(&run)).collect();
         let depth = state.queue_depth(now).await?;
-        let queue = depth.into_iter().map(|(reason, (waiting, due))| QueueStatus {
+        let queue = depth.iter().map(|(reason, (waiting, due))| QueueStatus {
             reason: reason.as_str(),
-            waiting,
-            due,
+            waiting: *waiting,
+            due: *due,
         });
         let segments = state.segments(0).await?;
         Ok(Status {
@@ -96,6 +112,23 @@ impl Engine {
             destinations: self.destination_status().await?,
             rejected: state.rejected(REJECTED).await?,
             generation: state.generation().await?,
+            generation_progress: self.generation_status(&depth).await?,
+        })
+    }
+
+    async fn generation_status(&self, depth: &BTreeMap<Reason, (u64, u64)>) -> Result<GenerationStatus> {
+        let state = &self.stores.state;
+        let cursors = state.cursors().await?;
+        let cursor = |name: &str| cursors.get(name).copied();
+        let turns = generation::turns_of(state.generation().await?);
+        let waiting = turns.iter().filter_map(|reason| depth.get(reason)).map(|(waiting, _)| waiting).sum();
+        let listed = cursor(FORWARD).is_some() && !history_is_open(cursor);
+        Ok(GenerationStatus {
+            begun_at: cursor(generation::BEGUN),
+            listed,
+            waiting,
+            calls: state.count_known(&StreamName::CALL_DETAILS).await?,
+            complete: listed && waiting == 0,
         })
     }
 

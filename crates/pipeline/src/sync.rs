@@ -116,7 +116,7 @@ impl Engine {
         generation::begin_if_due(self, &mut recorder, options.full).await?;
         if self.streams.calls.enabled && wanted(&StreamName::CALLS) {
             let _phase = Phase::begin(self.stores.observer.as_ref(), StreamName::CALLS, None);
-            let pass = CallsPass { engine: self, recorder: &mut recorder, tally, full: options.full };
+            let pass = CallsPass { engine: self, recorder: &mut recorder, tally };
             let done = pass.run().await;
             note(tally, done)?;
             recorder.flush().await?;

@@ -5,6 +5,7 @@ use clarion_simulator::{Control, Edit};
 use serde_json::{Value, json};
 
 use super::{added_bound, id, idle_bound, is_done, recent};
+use crate::audit::{assert_clean, audit};
 use crate::harness::{Layout, Workspace, assert_truth, lake_tables, simulate, small};
 
 /// Wide enough to hold a few calls of a small workspace.
@@ -104,14 +105,32 @@ async fn a_change_of_privacy_is_seen_both_ways() {
 
     control.edit(Edit::SetPrivate { id: published.clone(), private: false });
     control.edit(Edit::SetPrivate { id: hidden.clone(), private: true });
-    workspace.sync();
+    control.reset_log();
+    let ran = workspace.sync();
+    assert_eq!(control.count_of("/call-details"), 0, "the details are here already");
+    assert_eq!(ran.number("/streams/call_details/changed"), 2);
     assert_truth(&workspace, &control).await;
+    assert_clean("flipped", audit(&workspace, &simulator).await);
     let tables = lake_tables(&workspace.lake());
     for table in ["calls", "call_details"] {
         let private =
             |id: &str| tables[table].iter().find(|row| row["id"] == id).unwrap()["is_private"].clone();
         assert_eq!((private(&published), private(&hidden)), (json!(false), json!(true)), "{table}");
     }
+}
+
+/// The audits must be able to fail.
+#[tokio::test]
+async fn a_change_of_privacy_that_does_not_reach_the_details_is_found_out() {
+    let simulator = simulate(small(60)).await;
+    let control = simulator.control();
+    let workspace = Workspace::new(&simulator.url(), layout().await);
+    workspace.sync();
+    let call = recent(&control, RELIST).into_iter().find(is_done).unwrap();
+    let private = !control.is_private(&id(&call));
+    control.edit(Edit::SetPrivate { id: id(&call), private });
+    workspace.run_with_env(&[("FAILPOINTS", "pipeline.flag_stays=return")], &["sync"]).expect(0);
+    assert!(audit(&workspace, &simulator).await.is_err(), "the old flag went unnoticed");
 }
 
 #[tokio::test]

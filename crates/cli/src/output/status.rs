@@ -29,6 +29,7 @@ pub(crate) fn status(status: &Status) {
     );
     out!();
     streams(&status.streams);
+    generation(status);
     queue(status);
     destinations(status);
     runs(status);
@@ -53,6 +54,24 @@ pub(crate) fn streams(streams: &[StreamStatus]) {
         ]
     });
     table(&["stream", "mode", "key", "cursor", "rows", "last success"], rows.collect());
+}
+
+fn generation(status: &Status) {
+    let progress = &status.generation_progress;
+    let Some(begun_at) = progress.begun_at else { return };
+    let state = match (progress.complete, progress.listed) {
+        (true, _) => "complete".to_owned(),
+        (false, true) => format!("{} calls to go", grouped(progress.waiting)),
+        (false, false) => format!("history is being listed, {} calls to go", grouped(progress.waiting)),
+    };
+    out!();
+    out!(
+        "{} {} began {}: {state}, {} calls have details",
+        paint::bold("generation"),
+        status.generation,
+        time(begun_at),
+        grouped(progress.calls)
+    );
 }
 
 fn queue(status: &Status) {
