@@ -26,7 +26,8 @@ pub struct TableChange {
     pub rows: RecordBatch,
     /// Child tables: every parent of this change. Its rows are replaced as a whole, also by none.
     pub parents: Vec<RecordKey>,
-    /// Records that the vendor deleted; in a child table these are parents.
+    /// Records that the vendor deleted; in a child table these are parents. One whose last version comes in the same
+    /// change set has rows in it, which are marked already.
     pub tombstones: Vec<Tombstone>,
 }
 

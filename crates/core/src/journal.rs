@@ -79,6 +79,21 @@ pub struct IndexLine {
     pub op: Op,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
+    /// When a deleted record was found gone; `None` for all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl IndexLine {
+    pub fn of(entry: &Entry) -> Self {
+        Self {
+            stream: entry.stream.clone(),
+            key: entry.key.clone(),
+            op: entry.op,
+            time: entry.time,
+            deleted_at: (entry.op == Op::Delete).then_some(entry.observed_at),
+        }
+    }
 }
 
 /// The run's progress as it stood, proved, when a segment was cut: enough to rebuild a lost state store.

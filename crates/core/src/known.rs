@@ -27,6 +27,8 @@ pub struct Known {
     pub generation: u32,
     /// The vendor answered 404, or a tombstone was written.
     pub gone: bool,
+    /// How many complete snapshots in a row did not show it; 0 where there is an endpoint that tells by id.
+    pub absent: u32,
 }
 
 /// A details request that is to be made.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::{ChangeSet, Entry, Position, RunId, TableName, TableSchema, Timestamp};
+use crate::{ChangeSet, Entry, Op, Position, RunId, TableName, TableSchema, Timestamp};
 
 /// A journal record on its way into tables.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +11,28 @@ pub struct Item<'a> {
     pub entry: &'a Entry,
     pub position: Position,
     /// The run that extracted it; the column `_run_id`.
+    pub run_id: &'a RunId,
+    /// Set if the record was deleted after this version: its rows are written and marked.
+    pub gone: Option<Gone<'a>>,
+}
+
+impl<'a> Item<'a> {
+    /// When, where and by which run the record was deleted, whether this is that deletion or the version before it.
+    pub fn deletion(&self) -> Option<Gone<'a>> {
+        match self.entry.op {
+            Op::Delete => {
+                Some(Gone { at: self.entry.observed_at, position: self.position, run_id: self.run_id })
+            }
+            Op::Upsert => self.gone,
+        }
+    }
+}
+
+/// Where the journal says that a record was deleted.
+#[derive(Debug, Clone, Copy)]
+pub struct Gone<'a> {
+    pub at: Timestamp,
+    pub position: Position,
     pub run_id: &'a RunId,
 }
 

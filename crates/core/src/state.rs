@@ -37,6 +37,19 @@ pub trait StateStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Known>>;
 
+    /// A page of a stream's records whose time is in `span` and that are not gone, by time and key, after `after` in
+    /// that order.
+    async fn known_in(
+        &self,
+        stream: &StreamName,
+        span: Span,
+        after: Option<&Known>,
+        limit: u32,
+    ) -> Result<Vec<Known>>;
+
+    /// Records of a stream that are gone and were last looked at since `since`.
+    async fn count_gone(&self, stream: &StreamName, since: Timestamp) -> Result<u64>;
+
     /// Due entries in order of priority, then time (newest first, none last), then key; after `after` in that order.
     async fn due(&self, now: Timestamp, after: Option<&QueueEntry>, limit: u32) -> Result<Vec<QueueEntry>>;
 
@@ -64,6 +77,15 @@ pub trait StateStore: Send + Sync {
 
     /// The latest runs, newest first.
     async fn runs(&self, limit: u32) -> Result<Vec<RunRecord>>;
+}
+
+/// A span of times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Inclusive.
+    pub from: Timestamp,
+    /// Exclusive; open to the future if `None`.
+    pub to: Option<Timestamp>,
 }
 
 /// One step forward, stored only after the segment that covers it is durable.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use clarion_core::json::{Json, skim};
-use clarion_core::{Entry, IndexLine, Op, StreamName, Timestamp, parse_timestamp};
+use clarion_core::{IndexLine, Op, StreamName, Timestamp, parse_timestamp};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::spool::Contents;
@@ -41,14 +41,14 @@ pub(crate) fn salvage(spool: Bytes) -> Option<Salvaged> {
 
 /// What the index says of a line; `None` if the line is not whole.
 fn index_line(line: &Bytes) -> Option<IndexLine> {
-    let Entry { stream, key, op, data, .. } = envelope::parse(line, None)?;
-    if op == Op::Delete {
-        return Some(IndexLine { stream, key, op, time: None });
+    let entry = envelope::parse(line, None)?;
+    if entry.op == Op::Delete {
+        return Some(IndexLine::of(&entry));
     }
     // A power failure may leave blocks of zeros, also within a line.
-    let [time] = skim(&data, ["time"]).ok()?;
-    let time = time.and_then(|time| call_time(&stream, time));
-    Some(IndexLine { stream, key, op, time })
+    let [time] = skim(&entry.data, ["time"]).ok()?;
+    let time = time.and_then(|time| call_time(&entry.stream, time));
+    Some(IndexLine { time, ..IndexLine::of(&entry) })
 }
 
 /// The time that the extractor gave the record.

@@ -60,8 +60,7 @@ impl Spool {
             self.lines.extend_from_slice(part);
         }
         self.file.write_all(&self.lines[start..]).map_err(|error| unwritable(&self.path, error))?;
-        let Entry { stream, key, op, time, .. } = entry;
-        self.index.push(Some(IndexLine { stream: stream.clone(), key: key.clone(), op: *op, time: *time }));
+        self.index.push(Some(IndexLine::of(entry)));
         Ok(())
     }
 

@@ -20,7 +20,7 @@ fn main() {
     let items: Vec<Item<'_>> = entries
         .iter()
         .zip(2..)
-        .map(|(entry, line)| Item { entry, position: Position::new(1, line), run_id: &run_id })
+        .map(|(entry, line)| Item { entry, position: Position::new(1, line), run_id: &run_id, gone: None })
         .collect();
     let bytes: usize = entries.iter().map(|entry| entry.data.len()).sum();
     println!("{CALLS} calls of {} bytes", bytes / CALLS);

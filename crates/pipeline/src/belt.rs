@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use clarion_core::{
-    ChangeSet, Entry, Error, Event, Item, Kind, Load, LoadReport, Normalise, Position, RejectedValue, Result,
-    RunId, Timestamp,
+    ChangeSet, Entry, Error, Event, Gone, Item, Kind, Load, LoadReport, Normalise, Position, RejectedValue,
+    Result, RunId, Timestamp,
 };
 use tokio::task::JoinHandle;
 
@@ -20,10 +20,18 @@ struct Held {
     entry: Entry,
     position: Position,
     run: RunId,
+    /// When, where and by which run it was deleted after this version.
+    gone: Option<(Timestamp, Position, RunId)>,
     detached: bool,
 }
 
 impl Held {
+    fn item(&self) -> Item<'_> {
+        let gone = self.gone.as_ref();
+        let gone = gone.map(|(at, position, run_id)| Gone { at: *at, position: *position, run_id });
+        Item { entry: &self.entry, position: self.position, run_id: &self.run, gone }
+    }
+
     fn detach(&mut self) {
         if !self.detached {
             self.entry.data = Bytes::copy_from_slice(&self.entry.data);
@@ -79,8 +87,11 @@ impl<'e> Belt<'e> {
                 Error::new(Kind::Corrupt, "a segment's index names a record that is not there")
                     .with("position", Position::new(unit.segment, *line))
             })?;
+            let position = Position::new(unit.segment, *line);
+            let gone = plan.gone.get(&position);
+            let gone = gone.map(|(at, deleted)| (*at, *deleted, plan.runs[&deleted.segment].clone()));
             let run = plan.runs[&unit.segment].clone();
-            carry.push(Held { entry, position: Position::new(unit.segment, *line), run, detached: false });
+            carry.push(Held { entry, position, run, gone, detached: false });
         }
         Ok(())
     }
@@ -103,10 +114,7 @@ impl<'e> Belt<'e> {
         let previous = self.settle().await?;
         let mut normaliser = self.normaliser.take().expect("the normaliser is back once its work is settled");
         self.running = Some(tokio::task::spawn_blocking(move || {
-            let items: Vec<Item<'_>> = chunk
-                .iter()
-                .map(|held| Item { entry: &held.entry, position: held.position, run_id: &held.run })
-                .collect();
+            let items: Vec<Item<'_>> = chunk.iter().map(Held::item).collect();
             let change = normaliser.normalise(&items);
             (normaliser, change)
         }));

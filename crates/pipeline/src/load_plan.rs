@@ -1,13 +1,15 @@
 //! What a load has to read, and in which order.
 //!
-//! Only the last version of each key in the range is loaded. Since each key then occurs once, segments may be read
+//! Only the last version of each key in the range is loaded; of a record that was deleted the last version before that
+//! comes with it, so that a rebuilt destination shows the same marked row as one that saw both happen. Since each key then occurs once, segments may be read
 //! in any order: in the order of call times, so that rows reach the destination sorted and files hold time ranges.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use clarion_core::{
-    ChangedKeys, Journal, Position, RecordKey, Result, RunId, SegmentInfo, SegmentNo, StreamName, Timestamp,
+    ChangedKeys, IndexLine, Journal, Position, RecordKey, Result, RunId, SegmentInfo, SegmentNo, StreamName,
+    Timestamp,
 };
 
 pub(crate) struct LoadPlan {
@@ -15,6 +17,8 @@ pub(crate) struct LoadPlan {
     /// Of one stream after the other, each in the order of time.
     pub(crate) units: Vec<Unit>,
     pub(crate) runs: HashMap<SegmentNo, RunId>,
+    /// When and where records were deleted after the version that is loaded, by its position.
+    pub(crate) gone: HashMap<Position, (Timestamp, Position)>,
     pub(crate) records: u64,
     /// The last line of the range.
     pub(crate) to: Position,
@@ -33,6 +37,18 @@ pub(crate) struct Unit {
 struct Last {
     position: Position,
     time: Option<Timestamp>,
+    /// Set if the record was deleted after this version.
+    gone: Option<(Timestamp, Position)>,
+}
+
+impl Last {
+    /// What is to be loaded of a record whose next line is `record`.
+    fn after(earlier: Option<Self>, position: Position, record: &IndexLine) -> Self {
+        match (earlier, record.deleted_at) {
+            (Some(earlier), Some(at)) => Self { gone: Some((at, position)), ..earlier },
+            _ => Self { position, time: record.time, gone: None },
+        }
+    }
 }
 
 /// Reads the headers of a range of segments, not the records.
@@ -46,15 +62,18 @@ pub(crate) async fn plan(journal: &dyn Journal, range: &[SegmentInfo]) -> Result
         for (line, record) in (2_u32..).zip(header.index) {
             to = Position::new(segment.number, line);
             let Some(record) = record else { continue };
-            let version = Last { position: to, time: record.time };
-            last.entry(record.stream).or_default().insert(record.key, version);
+            let of_stream = last.entry(record.stream.clone()).or_default();
+            let version = Last::after(of_stream.remove(&record.key), to, &record);
+            of_stream.insert(record.key, version);
         }
         to = to.max(Position::new(segment.number, 1));
     }
     let units = units(&last);
+    let versions = last.values().flat_map(HashMap::values);
+    let gone = versions.filter_map(|version| Some((version.position, version.gone?))).collect();
     let records = units.iter().map(|unit| unit.lines.len() as u64).sum();
     let keys = last.into_iter().map(|(stream, keys)| (stream, keys.into_keys().collect())).collect();
-    Ok(LoadPlan { keys: Arc::new(keys), units, runs, records, to })
+    Ok(LoadPlan { keys: Arc::new(keys), units, runs, gone, records, to })
 }
 
 fn units(last: &HashMap<StreamName, HashMap<RecordKey, Last>>) -> Vec<Unit> {

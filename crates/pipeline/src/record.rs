@@ -43,6 +43,7 @@ impl Arrival<'_> {
             checked_at: self.at,
             generation: self.generation,
             gone: false,
+            absent: 0,
         }
     }
 }

@@ -82,12 +82,13 @@ async fn write_records(connection: &mut AnyConnection, progress: Progress) -> sq
 async fn write_known(connection: &mut AnyConnection, known: Vec<Known>) -> sqlx::Result<()> {
     const INSERT: Insert = Insert {
         into: "known (stream, key, hash, position, private, time_at, modified_at, status, fingerprint, paths, \
-               checked_at, generation, gone)",
-        columns: 13,
+               checked_at, generation, gone, absent)",
+        columns: 14,
         on_conflict: "ON CONFLICT (stream, key) DO UPDATE SET hash = excluded.hash, position = excluded.position, \
              private = excluded.private, time_at = excluded.time_at, modified_at = excluded.modified_at, \
              status = excluded.status, fingerprint = excluded.fingerprint, paths = excluded.paths, \
-             checked_at = excluded.checked_at, generation = excluded.generation, gone = excluded.gone \
+             checked_at = excluded.checked_at, generation = excluded.generation, gone = excluded.gone, \
+             absent = excluded.absent \
              WHERE excluded.position >= known.position",
     };
     let rows = latest_versions(known);
@@ -97,7 +98,7 @@ async fn write_known(connection: &mut AnyConnection, known: Vec<Known>) -> sqlx:
             binds.int(row.position.pack()).opt_int(row.private.map(i64::from));
             binds.opt_time(row.time).opt_time(row.modified).opt_text(row.status.as_deref());
             binds.int(row.fingerprint.cast_signed()).int(i64::from(row.paths)).time(row.checked_at);
-            binds.int(i64::from(row.generation)).int(i64::from(row.gone));
+            binds.int(i64::from(row.generation)).int(i64::from(row.gone)).int(i64::from(row.absent));
         })
         .await
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use clarion_core::{Known, Position, RecordKey, Rejected, SegmentInfo, SegmentNo, StreamName, Timestamp};
+use clarion_core::{
+    Known, Position, RecordKey, Rejected, SegmentInfo, SegmentNo, Span, StreamName, Timestamp,
+};
 use sqlx::any::AnyRow;
 
 use crate::database::Database;
@@ -15,7 +17,7 @@ pub(crate) async fn known(
 ) -> sqlx::Result<HashMap<RecordKey, Known>> {
     const SELECT: ByKeys = ByKeys(
         "SELECT stream, key, hash, position, private, time_at, modified_at, status, fingerprint, paths, checked_at, \
-         generation, gone FROM known WHERE stream = {stream} AND key IN ({keys})",
+         generation, gone, absent FROM known WHERE stream = {stream} AND key IN ({keys})",
     );
     let keys: Vec<&str> = keys.iter().map(RecordKey::as_str).collect();
     let mut found = HashMap::with_capacity(keys.len());
@@ -46,9 +48,41 @@ pub(crate) async fn scan_known(
     binds.text(stream.as_str()).text(after.map_or("", RecordKey::as_str)).int(i64::from(limit));
     let statement = binds.query(
         "SELECT stream, key, hash, position, private, time_at, modified_at, status, fingerprint, paths, checked_at, \
-         generation, gone FROM known WHERE stream = $1 AND key > $2 ORDER BY key LIMIT $3",
+         generation, gone, absent FROM known WHERE stream = $1 AND key > $2 ORDER BY key LIMIT $3",
     );
     database.rows(statement).await?.iter().map(version).collect()
+}
+
+pub(crate) async fn known_in(
+    database: &Database,
+    stream: &StreamName,
+    span: Span,
+    after: Option<&Known>,
+    limit: u32,
+) -> sqlx::Result<Vec<Known>> {
+    let mut binds = Binds::default();
+    // No key is empty, so that the empty text stands before all.
+    let (time, key) =
+        after.map_or((span.from, ""), |last| (last.time.unwrap_or(span.from), last.key.as_str()));
+    let to = span.to.map_or(i64::MAX, |to| to.timestamp_millis());
+    binds.text(stream.as_str()).time(time).text(key).int(to).int(i64::from(limit));
+    let statement = binds.query(
+        "SELECT stream, key, hash, position, private, time_at, modified_at, status, fingerprint, paths, checked_at, \
+         generation, gone, absent FROM known WHERE stream = $1 AND (time_at, key) > ($2, $3) AND time_at < $4 \
+         AND gone = 0 ORDER BY time_at, key LIMIT $5",
+    );
+    database.rows(statement).await?.iter().map(version).collect()
+}
+
+pub(crate) async fn count_gone(
+    database: &Database,
+    stream: &StreamName,
+    since: Timestamp,
+) -> sqlx::Result<u64> {
+    let mut binds = Binds::default();
+    binds.text(stream.as_str()).time(since);
+    let count = "SELECT COUNT(*) FROM known WHERE stream = $1 AND gone = 1 AND checked_at >= $2";
+    Fields(&database.row(binds.query(count)).await?).count(0)
 }
 
 pub(crate) async fn cursors(database: &Database) -> sqlx::Result<BTreeMap<String, Timestamp>> {
@@ -101,6 +135,7 @@ fn version(row: &AnyRow) -> sqlx::Result<Known> {
         checked_at: fields.time(10)?,
         generation: fields.small(11)?,
         gone: fields.int(12)? != 0,
+        absent: fields.small(13)?,
     })
 }
 

@@ -12,9 +12,10 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { name: "state", text: include_str!("../../../migrations/0001_state.sql") },
     Migration { name: "reasons", text: include_str!("../../../migrations/0002_reasons.sql") },
+    Migration { name: "absent", text: include_str!("../../../migrations/0003_absent.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version \

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clarion_core::{
     Clock, Fence, Known, Progress, QueueEntry, Reason, RecordKey, Rejected, Result, RunRecord, SegmentInfo,
-    SegmentNo, Slice, StateStore, StreamName, Timestamp,
+    SegmentNo, Slice, Span, StateStore, StreamName, Timestamp,
 };
 use sqlx::Connection;
 
@@ -80,6 +80,20 @@ impl StateStore for Store {
         limit: u32,
     ) -> Result<Vec<Known>> {
         self.read("known records", lookup::scan_known(&self.database, stream, after, limit).await)
+    }
+
+    async fn known_in(
+        &self,
+        stream: &StreamName,
+        span: Span,
+        after: Option<&Known>,
+        limit: u32,
+    ) -> Result<Vec<Known>> {
+        self.read("known records", lookup::known_in(&self.database, stream, span, after, limit).await)
+    }
+
+    async fn count_gone(&self, stream: &StreamName, since: Timestamp) -> Result<u64> {
+        self.read("known records", lookup::count_gone(&self.database, stream, since).await)
     }
 
     async fn due(&self, now: Timestamp, after: Option<&QueueEntry>, limit: u32) -> Result<Vec<QueueEntry>> {

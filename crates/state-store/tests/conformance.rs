@@ -36,6 +36,8 @@ checks!(state_on_sqlite, state_on_postgres, state:
     merges_queue_entries,
     pages_the_queue_in_order,
     scans_and_counts_known_records,
+    pages_known_records_by_time,
+    counts_what_went_lately,
     keeps_slices_until_they_are_covered,
     lists_segments_in_order,
     keeps_runs,

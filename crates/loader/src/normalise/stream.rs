@@ -131,15 +131,16 @@ impl StreamTables {
 
     /// Adds what the tables have to know beside rows: parents whose children are replaced, and what is deleted.
     fn complete(items: &[&Item<'_>], parents: &[RecordKey], tables: &mut [TableChange]) {
-        let deleted = items.iter().filter(|item| item.entry.op == Op::Delete);
-        let tombstones: Vec<Tombstone> = deleted
-            .map(|item| Tombstone {
+        let tombstone = |item: &&Item<'_>| {
+            let gone = item.deletion()?;
+            Some(Tombstone {
                 key: item.entry.key.clone(),
-                deleted_at: item.entry.observed_at,
-                position: item.position,
-                run_id: item.run_id.clone(),
+                deleted_at: gone.at,
+                position: gone.position,
+                run_id: gone.run_id.clone(),
             })
-            .collect();
+        };
+        let tombstones: Vec<Tombstone> = items.iter().filter_map(tombstone).collect();
         for table in tables {
             if table.schema.parent.is_some() {
                 table.parents = parents.to_vec();

@@ -164,7 +164,7 @@ fn push_computed(builder: &mut Builder, value: Computed, subject: &Subject<'_>, 
 /// The values that are the same in all rows of a record.
 fn of_record_value<'a>(value: Computed, pass: &Pass<'a>) -> Option<Value<'a>> {
     let record = pass.record;
-    let entry = record.item.entry;
+    let (entry, gone) = (record.item.entry, record.item.gone);
     match value {
         Computed::Key => Some(Value::Text(entry.key.as_str())),
         Computed::CallTime => record.time.map(Value::Timestamp),
@@ -172,8 +172,11 @@ fn of_record_value<'a>(value: Computed, pass: &Pass<'a>) -> Option<Value<'a>> {
         Computed::IsPrivate => Some(Value::Boolean(entry.private != Some(false))),
         Computed::ExtractedAt => Some(Value::Timestamp(entry.observed_at.timestamp_micros())),
         Computed::LoadedAt => Some(Value::Timestamp(pass.loaded_at)),
-        Computed::RunId => Some(Value::Text(record.item.run_id.as_str())),
-        Computed::Position => Some(Value::Integer(record.item.position.pack())),
+        Computed::RunId => Some(Value::Text(gone.map_or(record.item.run_id, |gone| gone.run_id).as_str())),
+        Computed::Position => {
+            Some(Value::Integer(gone.map_or(record.item.position, |gone| gone.position).pack()))
+        }
+        Computed::DeletedAt => gone.map(|gone| Value::Timestamp(gone.at.timestamp_micros())),
         _ => None,
     }
 }

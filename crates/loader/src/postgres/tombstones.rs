@@ -11,8 +11,9 @@ impl PostgresLoad {
     pub(super) async fn write_tombstones(&mut self, change: &TableChange) -> Result<()> {
         const DOING: &str = "deleting records";
         let name = &change.schema.table;
-        // A table that was empty has only keys of this load, none of which comes twice.
-        if change.tombstones.is_empty() || self.target(name).fill != Some(Fill::Rows) {
+        // A table that was empty has only rows of this load, and those of deleted records came marked.
+        let has_old_rows = self.target(name).fill == Some(Fill::Rows);
+        if change.tombstones.is_empty() || !has_old_rows && self.deletes == Deletes::Mark {
             return Ok(());
         }
         let schema = Arc::clone(&self.target(name).schema);

@@ -40,7 +40,7 @@ pub(crate) fn normalise(normaliser: &mut Normaliser, entries: &[Entry]) -> Chang
     let items: Vec<Item<'_>> = entries
         .iter()
         .zip(2..)
-        .map(|(entry, line)| Item { entry, position: Position::new(1, line), run_id: &run_id })
+        .map(|(entry, line)| Item { entry, position: Position::new(1, line), run_id: &run_id, gone: None })
         .collect();
     normaliser.normalise(&items)
 }

@@ -64,7 +64,7 @@ impl MemoryJournal {
             raw_bytes,
             checksum: info.checksum.clone(),
             checkpoint,
-            index: entries.iter().map(|entry| Some(index_line(entry))).collect(),
+            index: entries.iter().map(|entry| Some(IndexLine::of(entry))).collect(),
         };
         disk.segments.push((info.clone(), header, entries));
         Some(info)
@@ -129,11 +129,6 @@ fn find(disk: &Disk, segment: SegmentNo) -> Result<&(SegmentInfo, SegmentHeader,
         .iter()
         .find(|(info, ..)| info.number == segment)
         .ok_or_else(|| Error::new(Kind::Corrupt, "a journal segment is missing").with("segment", segment))
-}
-
-fn index_line(entry: &Entry) -> IndexLine {
-    let Entry { stream, key, op, time, .. } = entry;
-    IndexLine { stream: stream.clone(), key: key.clone(), op: *op, time: *time }
 }
 
 /// What the record costs, about: its data and an envelope.

@@ -2,11 +2,13 @@
 
 mod marks;
 mod queue;
+mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use marks::{keeps_runs, keeps_slices_until_they_are_covered, lists_segments_in_order};
 pub use queue::{merges_queue_entries, pages_the_queue_in_order};
+pub use times::{counts_what_went_lately, pages_known_records_by_time};
 
 use crate::{
     Fence, Kind, Known, Position, Progress, QueueEntry, Reason, RecordKey, Rejected, SegmentInfo, Slice,
@@ -33,6 +35,7 @@ pub fn known(key: &str, position: Position) -> Known {
         checked_at: at(0),
         generation: 0,
         gone: false,
+        absent: 0,
     }
 }
 
@@ -134,6 +137,7 @@ fn full_progress() -> Progress {
         paths: u32::MAX,
         checked_at: from_millis(60_001),
         generation: 3,
+        absent: 2,
         ..known("key with \0 and ' \u{e000}", Position::START)
     };
     let public = Known { private: Some(false), ..known("b", Position::new(1, 4)) };
