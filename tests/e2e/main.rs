@@ -7,6 +7,7 @@
 )]
 
 mod audit;
+mod backfill;
 mod bad_input;
 mod commands;
 mod crash;

@@ -71,6 +71,31 @@ pub(crate) enum Command {
         #[arg(long)]
         full: bool,
     },
+    /// Show what a sync, or with --from a backfill, would fetch and when it would end; at most one request a stream
+    #[command(
+        after_help = "Examples:\n  clarion plan\n  clarion plan --from 2023-01-01\n  clarion plan --from 730d --json"
+    )]
+    Plan {
+        /// Of a backfill: a date, or an age such as 730d
+        #[arg(long, value_name = "D")]
+        from: Option<String>,
+        /// Until this date or age [default: now]
+        #[arg(long, value_name = "D", requires = "from")]
+        to: Option<String>,
+        /// Only these streams, separated by commas
+        #[arg(long, value_delimiter = ',', value_name = "A,B")]
+        streams: Vec<String>,
+    },
+    /// Load history, newest first, across weeks if the quota needs it; running it again resumes
+    #[command(after_help = BACKFILL_EXAMPLES)]
+    Backfill {
+        /// The first day: a date, or an age such as 730d
+        #[arg(long, value_name = "D")]
+        from: String,
+        /// Until this date or age [default: now]
+        #[arg(long, value_name = "D")]
+        to: Option<String>,
+    },
     /// Bring destinations up to the journal; no API request
     Load {
         /// Only this one
@@ -95,6 +120,11 @@ pub(crate) enum Command {
     #[command(after_help = SIMULATOR_EXAMPLES)]
     Simulator(SimulatorArgs),
 }
+
+const BACKFILL_EXAMPLES: &str = "\
+Examples:
+  clarion plan --from 2023-01-01        what it costs and when it ends
+  clarion backfill --from 2023-01-01    exit code 3: the week's quota is spent, run it again to resume";
 
 const SIMULATOR_EXAMPLES: &str = "\
 Examples:

@@ -60,6 +60,7 @@ pub(crate) async fn wire(
         include_private: settings.source.include_private,
         concurrency: settings.source.concurrency,
         weekly_requests: settings.source.weekly_requests,
+        requests_per_second: settings.source.requests_per_second,
     };
     Ok(Wired { engine, lease })
 }

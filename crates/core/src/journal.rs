@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Entry, Op, RecordKey, Result, RunId, SegmentNo, Slice, Spent, StreamName, Timestamp};
+use crate::{Backfill, Entry, Op, RecordKey, Result, RunId, SegmentNo, Slice, Spent, StreamName, Timestamp};
 
 #[async_trait]
 pub trait Journal: Send + Sync {
@@ -106,4 +106,6 @@ pub struct Checkpoint {
     pub generation: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ledger: Vec<Spent>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backfills: Vec<Backfill>,
 }

@@ -5,6 +5,7 @@
 //!
 //! Invariant: this crate never depends on another crate of the workspace.
 
+mod backfill;
 mod budget;
 mod call;
 mod change;
@@ -33,6 +34,7 @@ pub mod json;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use backfill::{Backfill, SliceInHand};
 pub use budget::Recent;
 pub use call::{StatusClass, has_content};
 pub use change::{ChangeSet, RejectedValue, TableChange, Tombstone};
@@ -54,4 +56,4 @@ pub use schema::{Column, ColumnType, KIND_METADATA, TableSchema};
 pub use source::{Fetched, ListRequest, Listed, PageSink, Source, SourceRecord, Usage, Visibility, Window};
 pub use state::{Progress, Rejected, RunRecord, Slice, Span, StateStore};
 pub use stop::Stop;
-pub use time::{Timestamp, format_timestamp, from_millis, parse_timestamp, week_start};
+pub use time::{Timestamp, format_timestamp, from_millis, parse_date_or_age, parse_timestamp, week_start};

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Fence, Known, QueueEntry, Reason, RecordKey, Result, RunId, SegmentInfo, SegmentNo, StreamName, Timestamp,
+    Backfill, Fence, Known, QueueEntry, Reason, RecordKey, Result, RunId, SegmentInfo, SegmentNo, StreamName,
+    Timestamp,
 };
 
 #[async_trait]
@@ -61,6 +62,9 @@ pub trait StateStore: Send + Sync {
     /// Proved slices of a stream, by their start.
     async fn slices(&self, stream: &StreamName) -> Result<Vec<Slice>>;
 
+    /// Historical loads, the oldest first.
+    async fn backfills(&self) -> Result<Vec<Backfill>>;
+
     /// Field paths with their ordinals, for the fingerprints.
     async fn paths(&self) -> Result<BTreeMap<String, u32>>;
 
@@ -100,6 +104,8 @@ pub struct Progress {
     /// New field paths with their ordinals.
     pub paths: BTreeMap<String, u32>,
     pub generation: Option<u32>,
+    /// Each replaces the one of its id.
+    pub backfills: Vec<Backfill>,
     pub rejected: Vec<Rejected>,
 }
 

@@ -1,6 +1,8 @@
 //! Times as the vendor spells them, and as tables hold them.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone, Utc,
+};
 
 /// UTC, with microseconds where it is stored.
 pub type Timestamp = DateTime<Utc>;
@@ -25,6 +27,18 @@ pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
         .or_else(|| WITH_OFFSET.iter().find_map(|layout| parse_with_offset(text, layout)))
         .or_else(|| WITHOUT_OFFSET.iter().find_map(|layout| parse_naive(text, layout)))?;
     (1..=9999).contains(&parsed.year()).then_some(parsed)
+}
+
+/// Reads a date (`2024-01-31`, its start in UTC), a time, or an age (`365d`) counted back from `now`.
+pub fn parse_date_or_age(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Some(date.and_time(NaiveTime::MIN).and_utc());
+    }
+    parse_timestamp(text).or_else(|| {
+        let age = Duration::from_std(humantime::parse_duration(text).ok()?).ok()?;
+        now.checked_sub_signed(age)
+    })
 }
 
 /// RFC 3339 in UTC with microseconds: the one form in which a time becomes text.

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{NaiveDate, NaiveTime};
-use clarion_core::{Error, Kind, Result, Timestamp, parse_timestamp};
+use clarion_core::{Error, Kind, Result, Timestamp, parse_date_or_age};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
@@ -94,15 +93,7 @@ impl SourceSettings {
 
     /// The start of history: a date (`2024-01-31`), a time, or an age (`365d`) counted back from `now`.
     pub fn history_start_at(&self, now: Timestamp) -> Result<Timestamp> {
-        let text = self.history_start.trim();
-        if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-            return Ok(date.and_time(NaiveTime::MIN).and_utc());
-        }
-        if let Some(time) = parse_timestamp(text) {
-            return Ok(time);
-        }
-        let age = humantime::parse_duration(text).ok().and_then(|age| chrono::Duration::from_std(age).ok());
-        age.and_then(|age| now.checked_sub_signed(age))
+        parse_date_or_age(&self.history_start, now)
             .ok_or_else(|| wrong("source.history_start", "a date (2024-01-31) or an age (365d)"))
     }
 
@@ -207,7 +198,7 @@ mod tests {
 
     #[test]
     fn history_starts_at_a_date_or_an_age_ago() {
-        let now = parse_timestamp("2026-11-20T12:00:00Z").expect("valid");
+        let now = clarion_core::parse_timestamp("2026-11-20T12:00:00Z").expect("valid");
         let starts = |text: &str| {
             let settings = SourceSettings { history_start: text.to_owned(), ..SourceSettings::default() };
             settings.history_start_at(now).map(clarion_core::format_timestamp).ok()

@@ -58,7 +58,8 @@ impl DetailsPass<'_> {
         }
     }
 
-    async fn batch(&mut self, batch: Vec<QueueEntry>) -> Result<()> {
+    /// Fetches these, as far as the share goes.
+    pub(crate) async fn batch(&mut self, batch: Vec<QueueEntry>) -> Result<()> {
         let keys: Vec<RecordKey> = batch.iter().map(|entry| entry.key.clone()).collect();
         let calls = self.recorder.known(&StreamName::CALLS, &keys).await?;
         let known = self.recorder.known(&StreamName::CALL_DETAILS, &keys).await?;
@@ -192,7 +193,7 @@ impl Ended {
     }
 }
 
-fn purpose(reason: Reason) -> Purpose {
+pub(crate) fn purpose(reason: Reason) -> Purpose {
     match reason {
         Reason::OnDemand => Purpose::OnDemand,
         Reason::Ready => Purpose::Ready,

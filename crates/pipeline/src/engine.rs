@@ -35,6 +35,8 @@ pub struct Engine {
     pub concurrency: usize,
     /// 0 = unlimited.
     pub weekly_requests: u64,
+    /// Requests a second; 0 = unlimited.
+    pub requests_per_second: f64,
 }
 
 /// The one writer of this moment: who holds the lease, under which fence, for which run.

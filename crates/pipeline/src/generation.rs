@@ -111,6 +111,11 @@ impl Share {
         Ok(Self { rereads, generation })
     }
 
+    /// A backfill leaves re-reads and generations to the sync.
+    pub(crate) fn of_a_backfill() -> Self {
+        Self { rereads: 0, generation: 0 }
+    }
+
     /// Takes one request out of the share; false when the share is spent.
     pub(crate) fn take(&mut self, entry: &QueueEntry) -> bool {
         let left = match entry.reason {

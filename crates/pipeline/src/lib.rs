@@ -5,6 +5,7 @@
 //! Extraction writes the journal and nothing else; loading reads the journal and nothing else. Between the two
 //! stands the recorder, which makes data durable before the progress that covers it.
 
+mod backfill;
 mod belt;
 mod calls;
 mod details;
@@ -14,6 +15,7 @@ mod judge;
 mod listing;
 mod load;
 mod load_plan;
+mod plan;
 mod privacy;
 mod record;
 mod recorder;
@@ -24,10 +26,12 @@ mod status;
 mod sync;
 mod tally;
 
+pub use backfill::BackfillOptions;
 pub use engine::{Engine, Stores, Writer};
 pub use load::{LoadOptions, LoadOutcome};
+pub use plan::{Plan, PlanLine, PlanOptions};
 pub use settings::{
     CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamSettings, StreamsSettings,
 };
-pub use status::{DestinationStatus, GenerationStatus, QueueStatus, Status, StreamStatus};
+pub use status::{BackfillStatus, DestinationStatus, GenerationStatus, QueueStatus, Status, StreamStatus};
 pub use sync::{RunEnd, SyncOptions};

@@ -39,7 +39,15 @@ pub(crate) struct CallSink<'r> {
 
 #[async_trait]
 impl PageSink for CallSink<'_> {
-    async fn page(&mut self, mut records: Vec<SourceRecord>) -> Result<()> {
+    async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
+        self.take_all(records).await?;
+        self.recorder.breathe().await
+    }
+}
+
+impl CallSink<'_> {
+    /// Journals what is new of a page and queues its details, all of it for the segment in hand.
+    pub(crate) async fn take_all(&mut self, mut records: Vec<SourceRecord>) -> Result<()> {
         let fetched = records.len() as u64;
         records.retain(|record| self.has_id(record));
         let keys: Vec<RecordKey> = records.iter().map(|record| record.key.clone()).collect();
@@ -54,11 +62,9 @@ impl PageSink for CallSink<'_> {
             self.take(known.get(&record.key), &record).await?;
         }
         self.recorder.stores.observer.notice(Event::Fetched { stream: StreamName::CALLS, records: fetched });
-        self.recorder.breathe().await
+        Ok(())
     }
-}
 
-impl CallSink<'_> {
     /// A call without an id is reported, once a pass, and goes no further.
     fn has_id(&mut self, record: &SourceRecord) -> bool {
         let nameless = record.key.is_nameless();

@@ -33,6 +33,24 @@ pub struct LoadOutcome {
     pub rejected: Vec<RejectedValue>,
 }
 
+impl LoadOutcome {
+    /// Adds a later load of the same run. What failed before and works now is no error any more.
+    pub(crate) fn add(&mut self, later: Self) {
+        for (name, report) in later.reports {
+            let sum = self.reports.entry(name).or_default();
+            for (table, rows) in report.rows {
+                *sum.rows.entry(table).or_default() += rows;
+            }
+            sum.seconds += report.seconds;
+            sum.position = report.position;
+            sum.error = report.error;
+        }
+        self.schema_changes.extend(later.schema_changes);
+        self.rejected.extend(later.rejected);
+        self.errors = later.errors;
+    }
+}
+
 impl Engine {
     /// Loads every destination, or one; the failure of one does not stop the others.
     pub async fn load(&self, writer: &Writer, options: &LoadOptions) -> Result<LoadOutcome> {

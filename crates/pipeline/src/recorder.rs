@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::Duration;
 use clarion_core::{
-    Checkpoint, Entry, Event, Fence, Fingerprinter, Known, Position, Progress, QueueEntry, RecordKey,
-    Rejected, Result, RunId, SegmentInfo, Slice, StreamName, Timestamp, fault,
+    Backfill, Checkpoint, Entry, Event, Fence, Fingerprinter, Known, Position, Progress, QueueEntry,
+    RecordKey, Rejected, Result, RunId, SegmentInfo, Slice, StreamName, Timestamp, fault,
 };
 
 use crate::engine::{Stores, Writer};
@@ -137,6 +137,23 @@ impl Recorder {
         self.pending.progress.slices.push(slice);
     }
 
+    pub(crate) fn backfills(&self) -> &[Backfill] {
+        &self.checkpoint.backfills
+    }
+
+    pub(crate) fn set_backfill(&mut self, job: &Backfill) {
+        for jobs in [&mut self.checkpoint.backfills, &mut self.pending.progress.backfills] {
+            jobs.retain(|other| other.id != job.id);
+            jobs.push(job.clone());
+        }
+    }
+
+    /// What these records are queued for, as far as it waits for its segment.
+    pub(crate) fn queued(&self, stream: &StreamName, keys: &[RecordKey]) -> Vec<QueueEntry> {
+        let of_key = |key: &RecordKey| self.pending.queued.get(&(stream.clone(), key.clone())).cloned();
+        keys.iter().filter_map(of_key).collect()
+    }
+
     pub(crate) fn set_generation(&mut self, generation: u32) {
         self.checkpoint.generation = generation;
         self.pending.progress.generation = Some(generation);
@@ -166,6 +183,11 @@ impl Recorder {
         for slice in checkpoint.slices {
             if !self.checkpoint.slices.contains(&slice) {
                 self.add_slice(slice);
+            }
+        }
+        for job in checkpoint.backfills {
+            if !self.checkpoint.backfills.iter().any(|known| known.id == job.id && known.spent > job.spent) {
+                self.set_backfill(&job);
             }
         }
         if checkpoint.generation > self.checkpoint.generation {
@@ -229,5 +251,6 @@ pub(crate) async fn stored_checkpoint(stores: &Stores) -> Result<Checkpoint> {
         slices: stores.state.slices(&StreamName::CALLS).await?,
         generation: stores.state.generation().await?,
         ledger: Vec::new(),
+        backfills: stores.state.backfills().await?,
     })
 }

@@ -18,6 +18,7 @@ pub struct Status {
     pub journal: JournalStatus,
     pub destinations: Vec<DestinationStatus>,
     pub rejected: Vec<Rejected>,
+    pub backfills: Vec<BackfillStatus>,
     /// The last generation of `call_details` that began.
     pub generation: u32,
     pub generation_progress: GenerationStatus,
@@ -45,6 +46,22 @@ pub struct StreamStatus {
     pub enabled: bool,
     pub rows: u64,
     pub last_success: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct BackfillStatus {
+    /// In the words in which it was asked for.
+    pub span: String,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub begun_at: Timestamp,
+    pub calls_listed: u64,
+    pub calls_expected: u64,
+    pub requests_spent: u64,
+    pub requests_planned: u64,
+    /// When it ended, or will end at the pace and with the quota there is.
+    pub ends_at: Timestamp,
+    pub done: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,6 +128,7 @@ impl Engine {
             },
             destinations: self.destination_status().await?,
             rejected: state.rejected(REJECTED).await?,
+            backfills: self.backfill_status().await?,
             generation: state.generation().await?,
             generation_progress: self.generation_status(&depth).await?,
         })
@@ -130,6 +148,27 @@ impl Engine {
             calls: state.count_known(&StreamName::CALL_DETAILS).await?,
             complete: listed && waiting == 0,
         })
+    }
+
+    async fn backfill_status(&self) -> Result<Vec<BackfillStatus>> {
+        let now = self.stores.clock.now();
+        let week = self.stores.ledger.week(now).await?;
+        let jobs = self.stores.state.backfills().await?;
+        let status = jobs.into_iter().map(|job| BackfillStatus {
+            ends_at: job
+                .ended_at
+                .unwrap_or_else(|| self.ends_at(job.planned.saturating_sub(job.spent), &week, now)),
+            done: job.ended_at.is_some(),
+            span: job.id,
+            from: job.from,
+            to: job.to,
+            begun_at: job.begun_at,
+            calls_listed: job.listed,
+            calls_expected: job.expected,
+            requests_spent: job.spent,
+            requests_planned: job.planned,
+        });
+        Ok(status.collect())
     }
 
     pub async fn stream_status(&self) -> Result<Vec<StreamStatus>> {

@@ -6,6 +6,7 @@ use clarion_core::{
 };
 use tokio::time::timeout;
 
+use crate::backfill::{BackfillOptions, Round, Worker};
 use crate::calls::CallsPass;
 use crate::details::{DetailsPass, IN_FLIGHT};
 use crate::engine::{Engine, Writer};
@@ -23,6 +24,12 @@ pub struct SyncOptions {
     pub streams: Vec<StreamName>,
     /// List all of history and fetch everything again.
     pub full: bool,
+}
+
+/// What a run does before it loads.
+enum Work<'o> {
+    Sync(&'o SyncOptions),
+    Backfill(&'o BackfillOptions),
 }
 
 /// How a run ended: its report, and the errors behind it for whoever prints them.
@@ -55,9 +62,18 @@ impl Engine {
     /// One incremental run, then a load of every destination.
     pub async fn sync(&self, writer: &Writer, options: &SyncOptions) -> Result<RunEnd> {
         let kind = if options.full { "sync --full" } else { "sync" };
+        self.carry_out(writer, kind, &Work::Sync(options)).await
+    }
+
+    /// A historical load, as far as the quota goes. Asked for again, it goes on.
+    pub async fn backfill(&self, writer: &Writer, options: &BackfillOptions) -> Result<RunEnd> {
+        self.carry_out(writer, "backfill", &Work::Backfill(options)).await
+    }
+
+    async fn carry_out(&self, writer: &Writer, kind: &str, work: &Work<'_>) -> Result<RunEnd> {
         let frame = Frame { writer, kind, started_at: self.stores.clock.now() };
         self.remember(&frame, None).await?;
-        let ended = self.run(&frame, options).await;
+        let ended = self.run(&frame, work).await;
         if ended.is_err() {
             self.remember_failure(&frame).await;
         }
@@ -66,25 +82,46 @@ impl Engine {
         Ok(end)
     }
 
-    async fn run(&self, frame: &Frame<'_>, options: &SyncOptions) -> Result<RunEnd> {
+    async fn run(&self, frame: &Frame<'_>, work: &Work<'_>) -> Result<RunEnd> {
         let writer = frame.writer;
         let mut tally = Tally::default();
         let adopted = recover(&self.stores, writer).await?;
         if adopted > 0 {
             tally.warn(format!("took in {adopted} journal segment(s) of a run that did not end properly"));
         }
-        let extracted = self.until_stopped(self.extract(writer, options, &mut tally)).await;
-        if let Err(error) = extracted {
-            tally.errors.push(error);
-            tally.errors.extend(self.save_what_came(writer).await.err());
+        let mut loaded = LoadOutcome::default();
+        loop {
+            let round = self.until_stopped(self.round(writer, work, &mut tally)).await;
+            let is_last = !matches!(round, Ok(Round::More));
+            if let Err(error) = round {
+                tally.errors.push(error);
+                tally.errors.extend(self.save_what_came(writer).await.err());
+            }
+            tally.errors.extend(self.source.settle().await.err());
+            loaded.add(self.load_unless_stopped(writer, &mut tally).await?);
+            if is_last {
+                return self.report(frame, tally, loaded).await;
+            }
         }
-        tally.errors.extend(self.source.settle().await.err());
-        let loaded = self.load_unless_stopped(writer, &mut tally).await?;
-        self.report(frame, tally, loaded).await
+    }
+
+    /// Extracts until a load is due.
+    async fn round(&self, writer: &Writer, work: &Work<'_>, tally: &mut Tally) -> Result<Round> {
+        let mut recorder = Recorder::open(&self.stores, writer).await?;
+        match work {
+            Work::Sync(options) => self.extract(&mut recorder, options, tally).await.map(|()| Round::Last),
+            Work::Backfill(options) => {
+                let round = match Worker::of(self, &mut recorder, tally, options).await {
+                    Ok(worker) => worker.round().await,
+                    Err(error) => Err(error),
+                };
+                round
+            }
+        }
     }
 
     /// Runs `work`. Once a stop is requested nothing more is sent, and what was sent has a while to come in.
-    async fn until_stopped(&self, work: impl Future<Output = Result<()>>) -> Result<()> {
+    async fn until_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let stop = &self.stores.stop;
         if fault::defect("pipeline.drop_in_flight") {
             return stop.or(work).await;
@@ -106,25 +143,23 @@ impl Engine {
         }
     }
 
-    async fn extract(&self, writer: &Writer, options: &SyncOptions, tally: &mut Tally) -> Result<()> {
-        let mut recorder = Recorder::open(&self.stores, writer).await?;
+    async fn extract(&self, recorder: &mut Recorder, options: &SyncOptions, tally: &mut Tally) -> Result<()> {
         let wanted = |stream: &StreamName| options.streams.is_empty() || options.streams.contains(stream);
         if self.streams.users.enabled && wanted(&StreamName::USERS) {
-            let done = sync_snapshot(self, &mut recorder, tally, &StreamName::USERS).await;
+            let done = sync_snapshot(self, recorder, tally, &StreamName::USERS).await;
             note(tally, done)?;
         }
-        generation::begin_if_due(self, &mut recorder, options.full).await?;
+        generation::begin_if_due(self, recorder, options.full).await?;
         if self.streams.calls.enabled && wanted(&StreamName::CALLS) {
             let _phase = Phase::begin(self.stores.observer.as_ref(), StreamName::CALLS, None);
-            let pass = CallsPass { engine: self, recorder: &mut recorder, tally };
+            let pass = CallsPass { engine: self, recorder, tally };
             let done = pass.run().await;
             note(tally, done)?;
             recorder.flush().await?;
         }
         if self.streams.call_details.enabled && wanted(&StreamName::CALL_DETAILS) {
-            let share = Share::of_this_run(self, &mut recorder, options.full).await?;
-            let pass =
-                DetailsPass { engine: self, recorder: &mut recorder, tally, share, failures_in_a_row: 0 };
+            let share = Share::of_this_run(self, recorder, options.full).await?;
+            let pass = DetailsPass { engine: self, recorder, tally, share, failures_in_a_row: 0 };
             let done = pass.run().await;
             recorder.flush().await?;
             note(tally, done)?;

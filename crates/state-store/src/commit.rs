@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 
 use crate::database::Database;
 use crate::sql::{Binds, Fields, Insert};
-use crate::{queue, slices};
+use crate::{backfills, queue, slices};
 
 /// Stores `progress` in one transaction, if no higher fence was seen.
 pub(crate) async fn commit(database: &Database, fence: Fence, progress: Progress) -> Result<()> {
@@ -59,6 +59,7 @@ pub(crate) async fn next_fence(database: &Database, at_least: Fence) -> sqlx::Re
 async fn write_marks(connection: &mut AnyConnection, progress: &Progress) -> sqlx::Result<()> {
     write_cursors(connection, &progress.cursors).await?;
     slices::write(connection, &progress.slices).await?;
+    backfills::write(connection, &progress.backfills).await?;
     if let Some(generation) = progress.generation {
         let mut binds = Binds::default();
         binds.int(i64::from(generation));

@@ -6,6 +6,7 @@
 //! Invariant: nothing here is the only copy of a fact, the ledger excepted: the rest is rebuilt from the journal.
 
 mod backend;
+mod backfills;
 mod commit;
 mod database;
 mod failure;

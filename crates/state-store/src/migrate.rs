@@ -12,10 +12,11 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { name: "state", text: include_str!("../../../migrations/0001_state.sql") },
     Migration { name: "reasons", text: include_str!("../../../migrations/0002_reasons.sql") },
     Migration { name: "absent", text: include_str!("../../../migrations/0003_absent.sql") },
+    Migration { name: "backfills", text: include_str!("../../../migrations/0004_backfills.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version \

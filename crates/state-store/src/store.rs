@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clarion_core::{
-    Clock, Fence, Known, Progress, QueueEntry, Reason, RecordKey, Rejected, Result, RunRecord, SegmentInfo,
-    SegmentNo, Slice, Span, StateStore, StreamName, Timestamp,
+    Backfill, Clock, Fence, Known, Progress, QueueEntry, Reason, RecordKey, Rejected, Result, RunRecord,
+    SegmentInfo, SegmentNo, Slice, Span, StateStore, StreamName, Timestamp,
 };
 use sqlx::Connection;
 
 use crate::backend::Backend;
 use crate::database::Database;
 use crate::lease::StoreLease;
-use crate::{Settings, commit, lookup, migrate, queue, runs, slices};
+use crate::{Settings, backfills, commit, lookup, migrate, queue, runs, slices};
 
 /// State store and quota ledger in one database.
 #[derive(Clone)]
@@ -114,6 +114,10 @@ impl StateStore for Store {
 
     async fn paths(&self) -> Result<BTreeMap<String, u32>> {
         self.read("the field paths", lookup::paths(&self.database).await)
+    }
+
+    async fn backfills(&self) -> Result<Vec<Backfill>> {
+        self.read("the backfills", backfills::all(&self.database).await)
     }
 
     async fn generation(&self) -> Result<u32> {

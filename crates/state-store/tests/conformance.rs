@@ -40,6 +40,7 @@ checks!(state_on_sqlite, state_on_postgres, state:
     counts_what_went_lately,
     keeps_slices_until_they_are_covered,
     lists_segments_in_order,
+    keeps_backfills,
     keeps_runs,
 );
 

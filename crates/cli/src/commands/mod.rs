@@ -1,11 +1,13 @@
 //! One file a command: settings in, an exit code out.
 
+mod backfill;
 mod check;
 mod completions;
 mod config;
 mod demo;
 mod init;
 mod load;
+mod plan;
 mod simulator;
 mod status;
 mod streams;
@@ -31,6 +33,8 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         Command::Check => check::run(args).await,
         Command::Streams => streams::run(args).await,
         Command::Sync { streams, full } => sync::run(args, streams, *full).await,
+        Command::Plan { from, to, streams } => plan::run(args, from.as_deref(), to.as_deref(), streams).await,
+        Command::Backfill { from, to } => backfill::run(args, from, to.as_deref()).await,
         Command::Load { destination } => load::run(args, destination.as_deref(), false).await,
         Command::Replay { destination } => load::run(args, Some(destination), true).await,
         Command::Status => status::run(args).await,

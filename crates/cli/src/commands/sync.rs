@@ -39,7 +39,7 @@ pub(crate) fn finish(session: &Session, end: &RunEnd) -> ExitCode {
     session.caught.exit_code().unwrap_or_else(|| exit::of_run(end.report.outcome, &end.errors))
 }
 
-fn parse(streams: &[String]) -> Result<Vec<StreamName>> {
+pub(crate) fn parse(streams: &[String]) -> Result<Vec<StreamName>> {
     let known = [StreamName::CALLS, StreamName::CALL_DETAILS, StreamName::USERS];
     let parse = |name: &String| {
         known.iter().find(|stream| stream.as_str() == name).cloned().ok_or_else(|| {

@@ -2,11 +2,13 @@
 
 mod bars;
 pub(crate) mod paint;
+mod plan;
 mod report;
 mod status;
 mod table;
 
 pub(crate) use bars::Bars;
+pub(crate) use plan::plan;
 pub(crate) use report::{destinations, run_report};
 pub(crate) use status::{status, streams};
 pub(crate) use table::table;

@@ -4,7 +4,7 @@ use clarion_core::Timestamp;
 use clarion_pipeline::{Status, StreamStatus};
 
 use super::paint;
-use super::table::{grouped, table};
+use super::table::{grouped, size, table};
 
 pub(crate) fn status(status: &Status) {
     let quota = &status.quota;
@@ -31,6 +31,7 @@ pub(crate) fn status(status: &Status) {
     streams(&status.streams);
     generation(status);
     queue(status);
+    backfills(status);
     destinations(status);
     runs(status);
     if !status.rejected.is_empty() {
@@ -86,6 +87,22 @@ fn queue(status: &Status) {
     table(&["details queued", "waiting", "due"], rows.collect());
 }
 
+fn backfills(status: &Status) {
+    if status.backfills.is_empty() {
+        return;
+    }
+    out!();
+    let rows = status.backfills.iter().map(|job| {
+        vec![
+            job.span.clone(),
+            format!("{} of {}", grouped(job.calls_listed), grouped(job.calls_expected)),
+            format!("{} of {}", grouped(job.requests_spent), grouped(job.requests_planned)),
+            if job.done { "done" } else { "ends" }.to_owned() + " " + &time(job.ends_at),
+        ]
+    });
+    table(&["backfill", "calls", "requests", "end"], rows.collect());
+}
+
 fn destinations(status: &Status) {
     for destination in &status.destinations {
         out!();
@@ -119,12 +136,4 @@ fn runs(status: &Status) {
 
 fn time(time: Timestamp) -> String {
     time.format("%F %R UTC").to_string()
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
 }

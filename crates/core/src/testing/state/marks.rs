@@ -1,7 +1,7 @@
 //! Slices, segments and runs.
 
 use super::{CALLS, DETAILS, at, commit};
-use crate::{Progress, RunId, RunRecord, SegmentInfo, Slice, StateStore};
+use crate::{Backfill, Progress, RunId, RunRecord, SegmentInfo, Slice, SliceInHand, StateStore};
 
 /// A slice stays until one that covers it is proved later, whatever is repeated.
 pub async fn keeps_slices_until_they_are_covered(store: impl StateStore) {
@@ -23,6 +23,24 @@ pub async fn keeps_slices_until_they_are_covered(store: impl StateStore) {
     commit(&store, step(&[first, second])).await;
     assert_eq!(store.slices(&CALLS).await.expect("slices"), [whole]);
     assert!(store.slices(&DETAILS).await.expect("slices").is_empty());
+}
+
+/// A backfill is replaced by its id.
+pub async fn keeps_backfills(store: impl StateStore) {
+    let begun = Backfill { expected: 9, planned: 12, ..Backfill::new("5d..".into(), at(5), None, at(90)) };
+    let other = Backfill::new("5d..1d".into(), at(5), Some(at(50)), at(91));
+    let step = |jobs: &[&Backfill]| Progress {
+        backfills: jobs.iter().map(|job| (*job).clone()).collect(),
+        ..Progress::default()
+    };
+    commit(&store, step(&[&begun, &other])).await;
+    let hand = SliceInHand { from: at(60), to: at(90), listed_to: at(70), rows: 3 };
+    let under_way = Backfill { listed: 4, spent: 6, in_hand: Some(hand), ..begun };
+    commit(&store, step(&[&under_way])).await;
+    assert_eq!(store.backfills().await.expect("backfills"), [under_way.clone(), other.clone()]);
+    let ended = Backfill { in_hand: None, ended_at: Some(at(99)), ..under_way };
+    commit(&store, step(&[&ended])).await;
+    assert_eq!(store.backfills().await.expect("backfills"), [ended, other]);
 }
 
 /// Segments come in order; one that was rewritten keeps its number.

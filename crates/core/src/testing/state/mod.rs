@@ -6,7 +6,7 @@ mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use marks::{keeps_runs, keeps_slices_until_they_are_covered, lists_segments_in_order};
+pub use marks::{keeps_backfills, keeps_runs, keeps_slices_until_they_are_covered, lists_segments_in_order};
 pub use queue::{merges_queue_entries, pages_the_queue_in_order};
 pub use times::{counts_what_went_lately, pages_known_records_by_time};
 
@@ -166,6 +166,7 @@ fn full_progress() -> Progress {
         slices: vec![slice(0, Some(10)), slice(10, None)],
         paths: BTreeMap::from([(".id".to_owned(), 0), (".odd\0path".to_owned(), 1)]),
         generation: Some(3),
+        backfills: Vec::new(),
         rejected: vec![Rejected {
             stream: CALLS,
             key: record_key("b"),
