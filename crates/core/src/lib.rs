@@ -1,7 +1,7 @@
 //! The vocabulary and the ports of clarion.
 //!
 //! Nothing here does I/O. The other crates implement the ports ([`Journal`], [`StateStore`], [`Ledger`],
-//! [`Lease`], [`Source`], [`Destination`]) and never name each other; only the binary knows them all.
+//! [`Lease`], [`Inbox`], [`Source`], [`Destination`]) and never name each other; only the binary knows them all.
 //!
 //! Invariant: this crate never depends on another crate of the workspace.
 
@@ -14,6 +14,7 @@ mod destination;
 mod digest;
 mod entry;
 mod error;
+mod inbox;
 mod journal;
 mod known;
 mod lease;
@@ -43,13 +44,14 @@ pub use destination::{ChangedKeys, Destination, DestinationState, Load, LoadRepo
 pub use digest::{Fingerprint, Fingerprinter, content_hash};
 pub use entry::{Entry, Op};
 pub use error::{Error, Kind, Result, Retry};
+pub use inbox::{Inbox, Notice, Taken};
 pub use journal::{Checkpoint, IndexLine, Journal, SegmentHeader, SegmentInfo};
 pub use known::{Known, QueueEntry, Reason};
 pub use lease::{Fence, Lease, LeaseGuard};
 pub use ledger::{Ask, Grant, Ledger, Purpose, Spent, WeekUse};
 pub use name::{RecordKey, RunId, StreamName, TableName};
 pub use normalise::{Gone, Item, MakeNormaliser, Normalise};
-pub use observe::{Event, Observer, Silent};
+pub use observe::{Event, Observer, RunSummary, Silent};
 pub use position::{Position, SegmentNo};
 pub use report::{DestinationReport, Outcome, QuotaReport, RequestReport, RunReport, StreamReport};
 pub use schema::{Column, ColumnType, KIND_METADATA, TableSchema};

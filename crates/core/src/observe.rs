@@ -1,6 +1,9 @@
 //! What a run tells whoever watches it: progress bars, logs, metrics.
 
-use crate::{StreamName, TableName};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::{Kind, Outcome, Purpose, StreamName, TableName, Timestamp};
 
 /// Something that happened, in numbers that a watcher may add up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +14,8 @@ pub enum Event {
     Fetched { stream: StreamName, records: u64 },
     /// A stream's phase ended.
     Finished { stream: StreamName },
+    /// A request was answered, or was not; `outcome` is a word of few: `ok`, `rate_limited`, `credentials`, …
+    Requested { stream: StreamName, purpose: Purpose, outcome: &'static str, millis: u64 },
     /// The vendor refused for its rate or quota; everybody waits this long.
     Waiting { millis: u64 },
     /// A journal segment became durable.
@@ -25,6 +30,29 @@ pub enum Event {
     SchemaChanged { destination: String, table: TableName, change: String },
     /// Something the user should know and the run survives.
     Warning { message: String },
+    /// A run of the service ended, however it did.
+    RunEnded { run: Arc<RunSummary> },
+}
+
+/// What a run came to, for metrics, readiness and alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    pub run_id: String,
+    pub kind: String,
+    pub outcome: Outcome,
+    pub started_at: Timestamp,
+    pub ended_at: Timestamp,
+    /// What went wrong in words; empty if nothing did.
+    pub message: String,
+    /// What went wrong by kind, to tell one trouble from another.
+    pub trouble: Vec<Kind>,
+    /// When a paused run goes on.
+    pub resumes_at: Option<Timestamp>,
+    pub schema_changes: Vec<String>,
+    /// Rows written by destination and table.
+    pub rows: BTreeMap<(String, String), u64>,
+    /// How long each destination took, in milliseconds.
+    pub loads: BTreeMap<String, u64>,
 }
 
 /// Watches a run. Must not block.

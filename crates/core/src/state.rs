@@ -81,6 +81,9 @@ pub trait StateStore: Send + Sync {
 
     /// The latest runs, newest first.
     async fn runs(&self, limit: u32) -> Result<Vec<RunRecord>>;
+
+    /// The latest runs of the kinds `sync` and `sync --full`, newest first.
+    async fn syncs(&self, limit: u32) -> Result<Vec<RunRecord>>;
 }
 
 /// A span of times.

@@ -51,6 +51,23 @@ pub(crate) fn answer(ask: &Ask, answer: &Answer, now: Timestamp) -> Verdict {
     }
 }
 
+/// What [`word`] says of a 200.
+pub(crate) const OK: &str = "ok";
+
+/// An answer in a word, for metrics.
+pub(crate) fn word(answer: Result<&Answer, &Fault>) -> &'static str {
+    match answer.map(|answer| answer.status) {
+        Ok(200) => OK,
+        Ok(400) => "refused",
+        Ok(401 | 403) => "credentials",
+        Ok(404) => "missing",
+        Ok(429) => "rate_limited",
+        Ok(500..=599) => "failed",
+        Ok(_) => "unexpected",
+        Err(_) => "broken",
+    }
+}
+
 pub(crate) fn unavailable(ask: &Ask, status: u16) -> Error {
     failed(ask, Kind::Remote, "the vendor failed", status).retry(Retry::Temporary)
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clarion_core::{Clock, Error, Kind, Purpose, Result, Retry};
+use clarion_core::{Clock, Error, Event, Kind, Observer, Purpose, Result, Retry};
+use tokio::time::Instant;
 
 use crate::classify::{self, Verdict};
 use crate::gate::Gate;
@@ -23,6 +24,7 @@ pub(crate) struct Exchange {
     pub(crate) gate: Gate,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Arc<dyn Observer>,
     pub(crate) usage: Counter,
     /// After a 429 that names no time.
     pub(crate) rate_limit_wait: Duration,
@@ -76,13 +78,24 @@ impl Exchange {
             self.gate.pass(&errand.spec.name, errand.purpose).await?;
             self.usage.sent(&errand.spec.name, errand.purpose, trials.sent);
             trials.sent = true;
+            let begun = Instant::now();
             let answer = self.transport.get(errand.ask).await;
-            match self.judge(errand, answer, &read, &mut trials)? {
+            let answered = classify::word(answer.as_ref());
+            let step = self.judge(errand, answer, &read, &mut trials);
+            let unreadable = answered == classify::OK && !matches!(step, Ok(Step::Done(_)));
+            self.tell(errand, if unreadable { "unreadable" } else { answered }, begun);
+            match step? {
                 Step::Done(reply) => return Ok(reply),
                 Step::Again(Some(wait)) => self.gate.rest(wait).await?,
                 Step::Again(None) => {}
             }
         }
+    }
+
+    fn tell(&self, errand: Errand<'_>, outcome: &'static str, begun: Instant) {
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let stream = errand.spec.name.clone();
+        self.observer.notice(Event::Requested { stream, purpose: errand.purpose, outcome, millis });
     }
 
     fn judge<T>(

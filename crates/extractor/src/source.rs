@@ -48,8 +48,14 @@ impl ClariSource {
     ) -> Self {
         let gate = Gate::new(settings, ledger, Arc::clone(&clock), Arc::clone(&observer));
         let rate_limit_wait = settings.rate_limit_wait;
-        let exchange = Exchange { gate, transport, clock, usage: Counter::default(), rate_limit_wait };
-        let exchange = Arc::new(exchange);
+        let exchange = Arc::new(Exchange {
+            gate,
+            transport,
+            clock,
+            observer: Arc::clone(&observer),
+            usage: Counter::default(),
+            rate_limit_wait,
+        });
         Self { calls: Calls::new(Arc::clone(&exchange), observer), exchange }
     }
 }

@@ -128,10 +128,15 @@ async fn after_a_refusal_all_workers_wait_and_start_again_one_by_one() {
             }
             assert_eq!(rig.source.usage().rate_limited, 1);
             let events = rig.events.0.lock().unwrap();
+            let waits: Vec<&Event> =
+                events.iter().filter(|event| !matches!(event, Event::Requested { .. })).collect();
             assert!(
-                matches!(events[..], [Event::Waiting { millis }] if millis >= expected * 1000),
-                "{events:?}"
+                matches!(waits[..], [Event::Waiting { millis }] if *millis >= expected * 1000),
+                "{waits:?}"
             );
+            let refused = |event: &&Event| matches!(event, Event::Requested { outcome: "rate_limited", .. });
+            assert_eq!(events.iter().filter(refused).count(), 1);
+            assert_eq!(events.len(), waits.len() + 81, "each request is told of once");
         }
     }
 }

@@ -10,6 +10,7 @@ mod backfills;
 mod commit;
 mod database;
 mod failure;
+mod inbox;
 mod lease;
 mod ledger;
 mod lookup;

@@ -12,11 +12,12 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: &[Migration] = &[
     Migration { name: "state", text: include_str!("../../../migrations/0001_state.sql") },
     Migration { name: "reasons", text: include_str!("../../../migrations/0002_reasons.sql") },
     Migration { name: "absent", text: include_str!("../../../migrations/0003_absent.sql") },
     Migration { name: "backfills", text: include_str!("../../../migrations/0004_backfills.sql") },
+    Migration { name: "notices", text: include_str!("../../../migrations/0005_notices.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version \
@@ -55,7 +56,7 @@ pub(crate) async fn migrate(
         return Ok(Err(too_new(from, known)));
     }
     transaction.execute(VERSIONS).await?;
-    for (number, migration) in (1_i64..).zip(&MIGRATIONS).filter(|(number, _)| *number > from) {
+    for (number, migration) in (1_i64..).zip(MIGRATIONS).filter(|(number, _)| *number > from) {
         sqlx::raw_sql(migration.text).execute(&mut *transaction).await?;
         let mut binds = Binds::default();
         binds.int(number).text(migration.name).time(now);

@@ -28,6 +28,16 @@ pub(crate) async fn latest(database: &Database, limit: u32) -> sqlx::Result<Vec<
     database.rows(statement).await?.iter().map(run).collect()
 }
 
+pub(crate) async fn syncs(database: &Database, limit: u32) -> sqlx::Result<Vec<RunRecord>> {
+    let mut binds = Binds::default();
+    binds.int(i64::from(limit));
+    let statement = binds.query(
+        "SELECT id, kind, outcome, started_at, ended_at, report FROM runs WHERE kind IN ('sync', 'sync --full') \
+         ORDER BY started_at DESC, id DESC LIMIT $1",
+    );
+    database.rows(statement).await?.iter().map(run).collect()
+}
+
 fn run(row: &AnyRow) -> sqlx::Result<RunRecord> {
     let fields = Fields(row);
     Ok(RunRecord {

@@ -141,10 +141,14 @@ impl StateStore for Store {
     async fn runs(&self, limit: u32) -> Result<Vec<RunRecord>> {
         self.read("the runs", runs::latest(&self.database, limit).await)
     }
+
+    async fn syncs(&self, limit: u32) -> Result<Vec<RunRecord>> {
+        self.read("the runs", runs::syncs(&self.database, limit).await)
+    }
 }
 
 impl Store {
-    fn read<T>(&self, what: &str, result: sqlx::Result<T>) -> Result<T> {
+    pub(crate) fn read<T>(&self, what: &str, result: sqlx::Result<T>) -> Result<T> {
         result.map_err(|error| self.database.failed(format!("cannot read {what}"), error))
     }
 }

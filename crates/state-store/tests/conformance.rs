@@ -44,6 +44,13 @@ checks!(state_on_sqlite, state_on_postgres, state:
     keeps_runs,
 );
 
+checks!(inbox_on_sqlite, inbox_on_postgres, inbox:
+    takes_an_id_once,
+    keeps_them_in_order,
+    is_bounded,
+    forgets_what_is_settled,
+);
+
 checks!(ledger_on_sqlite, ledger_on_postgres, ledger:
     books_what_was_used,
     never_counts_less_than_was_used,

@@ -85,7 +85,10 @@ impl Observer for Bars {
             Event::Warning { message } => {
                 let _ = self.all.println(message);
             }
-            Event::SegmentCut { .. } | Event::SchemaChanged { .. } => {}
+            Event::Requested { .. }
+            | Event::SegmentCut { .. }
+            | Event::SchemaChanged { .. }
+            | Event::RunEnded { .. } => {}
         }
     }
 }

@@ -74,5 +74,9 @@ pub async fn keeps_runs(store: impl StateStore) {
     }
     let ended = RunRecord { ended_at: Some(at(9)), ..run("b", 2, "failed") };
     store.save_run(&ended).await.expect("save again");
-    assert_eq!(store.runs(2).await.expect("runs"), [run("c", 3, "running"), ended]);
+    assert_eq!(store.runs(2).await.expect("runs"), [run("c", 3, "running"), ended.clone()]);
+    let asked = RunRecord { kind: "on_demand".into(), ..run("d", 4, "done") };
+    store.save_run(&asked).await.expect("save");
+    assert_eq!(store.runs(1).await.expect("runs"), [asked]);
+    assert_eq!(store.syncs(2).await.expect("syncs"), [run("c", 3, "running"), ended]);
 }
