@@ -48,8 +48,15 @@ pub(crate) async fn wire(
         Some(credentials) => source(effective, credentials, store.clone(), &observer)?,
     };
     let history_start = settings.source.history_start_at(clock.now())?;
-    let stores =
-        Stores { journal: Arc::new(journal), state: store.clone(), ledger: store, clock, observer, stop };
+    let stores = Stores {
+        journal: Arc::new(journal),
+        state: store.clone(),
+        ledger: store.clone(),
+        inbox: store,
+        clock,
+        observer,
+        stop,
+    };
     let engine = Engine {
         stores,
         source,

@@ -37,6 +37,17 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partial => "partial",
+            Self::Paused => "paused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RequestReport {
     pub total: u64,

@@ -66,7 +66,7 @@ impl<'e> Belt<'e> {
         let mut carry: Vec<Held> = Vec::new();
         for (at, unit) in plan.units.iter().enumerate() {
             self.stores.stop.check()?;
-            self.read(plan, unit, &mut carry).await?;
+            read(self.stores, plan, unit, &mut carry).await?;
             carry.sort_by(|a, b| (a.entry.time, &a.entry.key).cmp(&(b.entry.time, &b.entry.key)));
             let next = plan.units.get(at + 1).filter(|next| next.stream == unit.stream);
             let ready = ready(&carry, next.and_then(|next| next.earliest));
@@ -75,23 +75,6 @@ impl<'e> Belt<'e> {
             rest.iter_mut().for_each(Held::detach);
             let emit = std::mem::replace(&mut carry, rest);
             self.emit(emit).await?;
-        }
-        Ok(())
-    }
-
-    async fn read(&self, plan: &LoadPlan, unit: &Unit, carry: &mut Vec<Held>) -> Result<()> {
-        let mut entries = self.stores.journal.read(unit.segment).await?;
-        for line in &unit.lines {
-            let entry = entries.get_mut(*line as usize - 2).and_then(Option::take);
-            let entry = entry.ok_or_else(|| {
-                Error::new(Kind::Corrupt, "a segment's index names a record that is not there")
-                    .with("position", Position::new(unit.segment, *line))
-            })?;
-            let position = Position::new(unit.segment, *line);
-            let gone = plan.gone.get(&position);
-            let gone = gone.map(|(at, deleted)| (*at, *deleted, plan.runs[&deleted.segment].clone()));
-            let run = plan.runs[&unit.segment].clone();
-            carry.push(Held { entry, position, run, gone, detached: false });
         }
         Ok(())
     }
@@ -149,6 +132,23 @@ impl<'e> Belt<'e> {
         self.stores.observer.notice(Event::LoadFinished { destination: self.name });
         Ok((report, self.rejected))
     }
+}
+
+async fn read(stores: &Stores, plan: &LoadPlan, unit: &Unit, carry: &mut Vec<Held>) -> Result<()> {
+    let mut entries = stores.journal.read(unit.segment).await?;
+    for line in &unit.lines {
+        let entry = entries.get_mut(*line as usize - 2).and_then(Option::take);
+        let entry = entry.ok_or_else(|| {
+            Error::new(Kind::Corrupt, "a segment's index names a record that is not there")
+                .with("position", Position::new(unit.segment, *line))
+        })?;
+        let position = Position::new(unit.segment, *line);
+        let gone = plan.gone.get(&position);
+        let gone = gone.map(|(at, deleted)| (*at, *deleted, plan.runs[&deleted.segment].clone()));
+        let run = plan.runs[&unit.segment].clone();
+        carry.push(Held { entry, position, run, gone, detached: false });
+    }
+    Ok(())
 }
 
 /// How many of the sorted records come before everything that is still to be read.

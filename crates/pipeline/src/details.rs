@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::generation::Share;
 use crate::judge::{self, Version};
 use crate::listing::Phase;
+use crate::on_demand::queue_asked;
 use crate::record::Arrival;
 use crate::recorder::Recorder;
 use crate::tally::Tally;
@@ -35,6 +36,8 @@ pub(crate) struct DetailsPass<'e> {
     pub(crate) tally: &'e mut Tally,
     pub(crate) share: Share,
     pub(crate) failures_in_a_row: u32,
+    /// Leave everything that nobody asked for by notification.
+    pub(crate) only_asked: bool,
 }
 
 impl DetailsPass<'_> {
@@ -45,7 +48,11 @@ impl DetailsPass<'_> {
         let _phase = Phase::begin(stores.observer.as_ref(), StreamName::CALL_DETAILS, Some(due));
         let mut after = None;
         loop {
-            let batch = stores.state.due(now, after.as_ref(), BATCH).await?;
+            self.asked_meanwhile().await?;
+            let mut batch = stores.state.due(now, after.as_ref(), BATCH).await?;
+            if self.only_asked {
+                batch.retain(|entry| entry.reason == Reason::OnDemand);
+            }
             let Some(last) = batch.last() else {
                 return self.recorder.flush().await;
             };
@@ -56,6 +63,19 @@ impl DetailsPass<'_> {
             }
             after = Some(last);
         }
+    }
+
+    /// What was asked for since the last batch does not wait for the end of the queue.
+    async fn asked_meanwhile(&mut self) -> Result<()> {
+        let stores = &self.engine.stores;
+        let asked = queue_asked(stores, self.recorder).await?;
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let mut batch = stores.state.due(stores.clock.now(), None, BATCH).await?;
+        batch.retain(|entry| entry.reason == Reason::OnDemand && asked.contains(&entry.key));
+        self.batch(batch).await?;
+        self.recorder.flush().await
     }
 
     /// Fetches these, as far as the share goes.
@@ -81,7 +101,7 @@ impl DetailsPass<'_> {
             let private = calls.get(&entry.key).and_then(|call| call.private);
             match fetched {
                 Ok(Fetched::Record(record)) => self.take(&entry, &record, private, &known).await?,
-                Ok(Fetched::Missing) => self.missing(&entry),
+                Ok(Fetched::Missing) => self.missing(&entry, calls.contains_key(&entry.key)),
                 Err(error) => {
                     if let Err(error) = self.failed(entry, error) {
                         open.store(false, Ordering::Relaxed);
@@ -132,13 +152,19 @@ impl DetailsPass<'_> {
     }
 
     /// 404: logged and counted. A tombstone needs a proven listing by time as well.
-    fn missing(&mut self, entry: &QueueEntry) {
+    fn missing(&mut self, entry: &QueueEntry, listed: bool) {
         self.failures_in_a_row = 0;
-        self.tally.warn(format!(
-            "call {} was listed but has no details (404): it was deleted meanwhile",
-            entry.key
-        ));
-        self.recorder.done(&entry.stream, &entry.key);
+        if listed {
+            self.tally.warn(format!(
+                "call {} was listed but has no details (404): it was deleted meanwhile",
+                entry.key
+            ));
+            return self.recorder.done(&entry.stream, &entry.key);
+        }
+        let unknown =
+            Error::new(Kind::NotFound, "asked for by notification, but the vendor has no such call");
+        self.tally.warn(format!("call {}: {unknown}", entry.key));
+        self.reject(entry, &unknown);
     }
 
     /// What failed for good is rejected, what failed for now stays queued, what concerns all ends the phase.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clarion_core::{
-    Clock, Destination, Fence, Journal, LeaseGuard, Ledger, MakeNormaliser, Observer, RunId, Source,
+    Clock, Destination, Fence, Inbox, Journal, LeaseGuard, Ledger, MakeNormaliser, Observer, RunId, Source,
     StateStore, Stop, Timestamp,
 };
 
@@ -15,6 +15,7 @@ pub struct Stores {
     pub journal: Arc<dyn Journal>,
     pub state: Arc<dyn StateStore>,
     pub ledger: Arc<dyn Ledger>,
+    pub inbox: Arc<dyn Inbox>,
     pub clock: Arc<dyn Clock>,
     pub observer: Arc<dyn Observer>,
     pub stop: Stop,
@@ -45,14 +46,28 @@ pub struct Writer {
     pub fence: Fence,
     /// Held for as long as the writer lives.
     pub lease: Box<dyn LeaseGuard>,
+    /// Runs of this writer before this one.
+    runs: u64,
 }
 
 impl Writer {
     /// A run id that sorts by time and tells two processes of one second apart.
     pub fn new(clock: &dyn Clock, lease: Box<dyn LeaseGuard>) -> Self {
-        let stamp = clock.now().format("%Y%m%dT%H%M%SZ");
         let fence = lease.fence();
-        let run = RunId::new(format!("{stamp}-{:04x}", (fence ^ u64::from(std::process::id())) & 0xffff));
-        Self { run, fence, lease }
+        Self { run: run_id(clock, fence, 0), fence, lease, runs: 0 }
     }
+
+    /// The same writer for its next run.
+    #[must_use]
+    pub fn again(self, clock: &dyn Clock) -> Self {
+        let runs = self.runs + 1;
+        Self { run: run_id(clock, self.fence, runs), runs, ..self }
+    }
+}
+
+/// Runs of one writer within a second differ as well.
+fn run_id(clock: &dyn Clock, fence: Fence, runs: u64) -> RunId {
+    let stamp = clock.now().format("%Y%m%dT%H%M%SZ");
+    let mark = (fence ^ u64::from(std::process::id())).wrapping_add(runs) & 0xffff;
+    RunId::new(format!("{stamp}-{mark:04x}"))
 }

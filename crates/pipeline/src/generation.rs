@@ -111,8 +111,8 @@ impl Share {
         Ok(Self { rereads, generation })
     }
 
-    /// A backfill leaves re-reads and generations to the sync.
-    pub(crate) fn of_a_backfill() -> Self {
+    /// Nothing of the lowest priorities: they are the sync's.
+    pub(crate) fn nothing() -> Self {
         Self { rereads: 0, generation: 0 }
     }
 

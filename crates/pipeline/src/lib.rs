@@ -15,11 +15,14 @@ mod judge;
 mod listing;
 mod load;
 mod load_plan;
+mod on_demand;
 mod plan;
 mod privacy;
 mod record;
 mod recorder;
 mod recover;
+mod schedule;
+mod service;
 mod settings;
 mod snapshot;
 mod status;
@@ -30,6 +33,8 @@ pub use backfill::BackfillOptions;
 pub use engine::{Engine, Stores, Writer};
 pub use load::{LoadOptions, LoadOutcome};
 pub use plan::{Plan, PlanLine, PlanOptions};
+pub use schedule::{Schedule, ScheduleSettings};
+pub use service::{Chore, Chores, Duty, Gauges, MakeSource, NoChores, Probe, Service, StreamGauge};
 pub use settings::{
     CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamSettings, StreamsSettings,
 };

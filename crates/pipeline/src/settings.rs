@@ -80,6 +80,14 @@ impl Period {
         Self(Duration::from_secs(hours * 3600))
     }
 
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    pub fn as_std(self) -> Duration {
+        self.0
+    }
+
     pub fn as_chrono(self) -> chrono::Duration {
         chrono::Duration::from_std(self.0).unwrap_or(chrono::Duration::MAX)
     }

@@ -13,6 +13,7 @@ use crate::engine::{Engine, Writer};
 use crate::generation::{self, Share};
 use crate::listing::Phase;
 use crate::load::{LoadOptions, LoadOutcome};
+use crate::on_demand::queue_asked;
 use crate::recorder::{Recorder, stored_checkpoint};
 use crate::recover::recover;
 use crate::snapshot::sync_snapshot;
@@ -24,6 +25,8 @@ pub struct SyncOptions {
     pub streams: Vec<StreamName>,
     /// List all of history and fetch everything again.
     pub full: bool,
+    /// Only the details that were asked for by notification; nothing is listed.
+    pub on_demand: bool,
 }
 
 /// What a run does before it loads.
@@ -36,6 +39,8 @@ enum Work<'o> {
 pub struct RunEnd {
     pub report: RunReport,
     pub errors: Vec<Error>,
+    /// New and wider columns, by destination.
+    pub schema_changes: Vec<String>,
 }
 
 /// What is fixed when a run begins.
@@ -61,7 +66,11 @@ impl Frame<'_> {
 impl Engine {
     /// One incremental run, then a load of every destination.
     pub async fn sync(&self, writer: &Writer, options: &SyncOptions) -> Result<RunEnd> {
-        let kind = if options.full { "sync --full" } else { "sync" };
+        let kind = match (options.on_demand, options.full) {
+            (true, _) => "on_demand",
+            (false, true) => "sync --full",
+            (false, false) => "sync",
+        };
         self.carry_out(writer, kind, &Work::Sync(options)).await
     }
 
@@ -137,13 +146,16 @@ impl Engine {
 
     /// So that `status` does not show a run that is over as running; why it failed is told by whoever called.
     async fn remember_failure(&self, frame: &Frame<'_>) {
-        let run = frame.record(word(Outcome::Failed), Some(self.stores.clock.now()), String::new());
+        let run = frame.record(Outcome::Failed.as_str(), Some(self.stores.clock.now()), String::new());
         if let Err(error) = self.stores.state.save_run(&run).await {
             tracing::warn!(error = %error.chain(), "the end of the run could not be stored");
         }
     }
 
     async fn extract(&self, recorder: &mut Recorder, options: &SyncOptions, tally: &mut Tally) -> Result<()> {
+        if options.on_demand {
+            return self.fetch_asked(recorder, tally).await;
+        }
         let wanted = |stream: &StreamName| options.streams.is_empty() || options.streams.contains(stream);
         if self.streams.users.enabled && wanted(&StreamName::USERS) {
             let done = sync_snapshot(self, recorder, tally, &StreamName::USERS).await;
@@ -159,12 +171,27 @@ impl Engine {
         }
         if self.streams.call_details.enabled && wanted(&StreamName::CALL_DETAILS) {
             let share = Share::of_this_run(self, recorder, options.full).await?;
-            let pass = DetailsPass { engine: self, recorder, tally, share, failures_in_a_row: 0 };
+            let only_asked = false;
+            let pass = DetailsPass { engine: self, recorder, tally, share, failures_in_a_row: 0, only_asked };
             let done = pass.run().await;
             recorder.flush().await?;
             note(tally, done)?;
         }
         recorder.flush().await
+    }
+
+    /// The details that were asked for, and no others.
+    async fn fetch_asked(&self, recorder: &mut Recorder, tally: &mut Tally) -> Result<()> {
+        if !self.streams.call_details.enabled {
+            queue_asked(&self.stores, recorder).await?;
+            return Ok(());
+        }
+        let share = Share::nothing();
+        let pass =
+            DetailsPass { engine: self, recorder, tally, share, failures_in_a_row: 0, only_asked: true };
+        let done = pass.run().await;
+        recorder.flush().await?;
+        note(tally, done)
     }
 
     /// What was appended when extraction broke off is cut and adopted, so that nothing of it is paid for again.
@@ -199,9 +226,9 @@ impl Engine {
             tally.stream(&value.stream).rejected += 1;
         }
         // The tables of a first load are no news.
-        tally
-            .warnings
-            .extend(loaded.schema_changes.into_iter().filter(|change| !change.ends_with(": new table")));
+        let mut schema_changes = loaded.schema_changes;
+        schema_changes.retain(|change| !change.ends_with(": new table"));
+        tally.warnings.extend(schema_changes.iter().cloned());
         tally.errors.extend(loaded.errors);
         let outcome = outcome(&tally);
         let usage = self.source.usage();
@@ -225,7 +252,7 @@ impl Engine {
             errors: tally.errors.iter().map(Error::chain).collect(),
             holes: tally.holes,
         };
-        Ok(RunEnd { report, errors: tally.errors })
+        Ok(RunEnd { report, errors: tally.errors, schema_changes })
     }
 
     async fn quota(&self, outcome: Outcome) -> Result<QuotaReport> {
@@ -240,7 +267,7 @@ impl Engine {
             None => frame.record("running", None, String::new()),
             Some(report) => {
                 let text = serde_json::to_string(report).unwrap_or_default();
-                frame.record(word(report.outcome), Some(report.ended_at), text)
+                frame.record(report.outcome.as_str(), Some(report.ended_at), text)
             }
         };
         self.stores.state.save_run(&run).await
@@ -266,14 +293,5 @@ fn outcome(tally: &Tally) -> Outcome {
         (true, _, false) => Outcome::Partial,
         (false, true, _) => Outcome::Paused,
         (false, false, _) => Outcome::Failed,
-    }
-}
-
-fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Done => "done",
-        Outcome::Partial => "partial",
-        Outcome::Paused => "paused",
-        Outcome::Failed => "failed",
     }
 }

@@ -12,7 +12,7 @@ use crate::{exit, output};
 
 pub(crate) async fn run(args: &Args, streams: &[String], full: bool) -> Result<ExitCode> {
     let effective = super::effective(args)?;
-    let options = SyncOptions { streams: parse(streams)?, full };
+    let options = SyncOptions { streams: parse(streams)?, full, ..SyncOptions::default() };
     let session = super::session(args, &effective, Online::Yes).await?;
     let end = sync(&session, &options).await?;
     if args.json {

@@ -130,9 +130,9 @@ impl<'e> Worker<'e> {
 
     /// Details that an earlier run listed and could not fetch any more.
     async fn queued_before(&mut self) -> Result<()> {
-        let share = Share::of_a_backfill();
+        let share = Share::nothing();
         let Self { engine, recorder, tally, .. } = self;
-        DetailsPass { engine, recorder, tally, share, failures_in_a_row: 0 }.run().await?;
+        DetailsPass { engine, recorder, tally, share, failures_in_a_row: 0, only_asked: false }.run().await?;
         self.save().await
     }
 

@@ -53,8 +53,9 @@ impl<'w, 'e> PageWork<'w, 'e> {
         self.seen = sink.seen;
         taken?;
         let entries = recorder.queued(&StreamName::CALL_DETAILS, &keys);
-        let share = Share::of_a_backfill();
-        let mut details = DetailsPass { engine, recorder, tally, share, failures_in_a_row: 0 };
+        let share = Share::nothing();
+        let mut details =
+            DetailsPass { engine, recorder, tally, share, failures_in_a_row: 0, only_asked: false };
         let fetched = details.batch(entries).await;
         if fetched.as_ref().is_err_and(|error| is_ours(error.kind())) {
             return fetched;

@@ -1,0 +1,235 @@
+//! The work of the service over the engine: one lease for as long as it runs, a run of its own for each piece.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clarion_core::{Error, Event, Kind, Lease, Outcome, Result, RunReport, RunSummary, Source, Timestamp};
+
+use super::Work;
+use super::probe::Probe;
+use crate::engine::{Engine, Stores, Writer};
+use crate::schedule::{Past, Verdict};
+use crate::sync::{RunEnd, SyncOptions};
+
+/// What the lease is taken for, as a second writer reads it.
+const COMMAND: &str = "run";
+
+/// Makes the source anew for each run: secrets may have been changed, requests are counted by run, and a source whose
+/// credentials were refused sends nothing any more.
+pub type MakeSource = Arc<dyn Fn() -> Result<Arc<dyn Source>> + Send + Sync>;
+
+/// Work that has no time of its own, such as a backfill.
+#[async_trait]
+pub trait Chores: Send + Sync {
+    /// Does a piece of it.
+    ///
+    /// # Behavior
+    /// - Ends within a minute or so, since a sync that is due waits for it, and at once on a stop.
+    /// - Killed anywhere it is done again, or goes on, at the next call.
+    async fn step(&self, engine: &Engine, writer: &Writer) -> Result<Chore>;
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chore {
+    Worked,
+    Nothing,
+    /// There is something, but not now.
+    NotBefore(Timestamp),
+}
+
+/// No work between the syncs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoChores;
+
+#[async_trait]
+impl Chores for NoChores {
+    async fn step(&self, _engine: &Engine, _writer: &Writer) -> Result<Chore> {
+        Ok(Chore::Nothing)
+    }
+}
+
+/// Everything that the service does, under one lease.
+pub struct Duty {
+    engine: Engine,
+    lease: Arc<dyn Lease>,
+    make_source: MakeSource,
+    chores: Arc<dyn Chores>,
+    probe: Arc<Probe>,
+    /// `None` after something went wrong that may have cost us the lease: it is taken again before the next piece.
+    writer: Option<Writer>,
+}
+
+impl Duty {
+    /// Takes the lease; refused while somebody else writes.
+    pub async fn begin(
+        engine: Engine,
+        lease: Arc<dyn Lease>,
+        make_source: MakeSource,
+        chores: Arc<dyn Chores>,
+    ) -> Result<Self> {
+        let writer = Writer::new(engine.stores.clock.as_ref(), lease.take(COMMAND).await?);
+        let probe = Arc::new(Probe::new(&engine).await?);
+        probe.look_at_destinations(&engine).await;
+        Ok(Self { engine, lease, make_source, chores, probe, writer: Some(writer) })
+    }
+
+    /// What metrics and readiness are read from, beside any run.
+    pub fn probe(&self) -> Arc<Probe> {
+        self.probe.clone()
+    }
+
+    pub(super) fn stores(&self) -> &Stores {
+        &self.engine.stores
+    }
+
+    async fn attempt(&mut self, kind: &str, options: SyncOptions) -> Past {
+        let started_at = self.engine.stores.clock.now();
+        tracing::info!(kind, "a run begins");
+        let ended = self.run(&options).await;
+        let ended_at = self.engine.stores.clock.now();
+        let summary = match &ended {
+            Ok(end) => of_end(end),
+            Err(error) => of_failure(kind, error, started_at, ended_at),
+        };
+        let lost = |kind: &Kind| matches!(kind, Kind::Conflict | Kind::Storage);
+        if summary.trouble.iter().any(lost) {
+            self.writer = None;
+        }
+        if !self.engine.stores.stop.is_requested() {
+            self.probe.look_at_destinations(&self.engine).await;
+        }
+        let past = Past { started_at, ended_at, verdict: verdict(&summary) };
+        self.tell(summary);
+        past
+    }
+
+    async fn run(&mut self, options: &SyncOptions) -> Result<RunEnd> {
+        self.engine.source = (self.make_source)()?;
+        let writer = self.writer().await?;
+        let ended = self.engine.sync(&writer, options).await;
+        self.writer = Some(writer);
+        ended
+    }
+
+    /// The writer under a new run id.
+    async fn writer(&mut self) -> Result<Writer> {
+        let clock = self.engine.stores.clock.clone();
+        match self.writer.take() {
+            Some(writer) => Ok(writer.again(clock.as_ref())),
+            None => Ok(Writer::new(clock.as_ref(), self.lease.take(COMMAND).await?)),
+        }
+    }
+
+    fn tell(&self, summary: RunSummary) {
+        let millis = (summary.ended_at - summary.started_at).num_milliseconds();
+        let (run, kind, outcome) = (&summary.run_id, &summary.kind, summary.outcome.as_str());
+        match summary.outcome {
+            Outcome::Done | Outcome::Partial => {
+                tracing::info!(run, kind, outcome, elapsed_ms = millis, "a run ended");
+            }
+            Outcome::Paused | Outcome::Failed => {
+                let error = &summary.message;
+                tracing::warn!(run, kind, outcome, elapsed_ms = millis, error, "a run ended");
+            }
+        }
+        self.probe.note(&summary);
+        self.engine.stores.observer.notice(Event::RunEnded { run: Arc::new(summary) });
+    }
+}
+
+#[async_trait]
+impl Work for Duty {
+    async fn sync(&mut self) -> Past {
+        self.attempt("sync", SyncOptions::default()).await
+    }
+
+    async fn is_asked(&mut self) -> Result<bool> {
+        Ok(!self.engine.stores.inbox.waiting(1).await?.is_empty())
+    }
+
+    async fn answer(&mut self) -> Past {
+        self.attempt("on_demand", SyncOptions { on_demand: true, ..SyncOptions::default() }).await
+    }
+
+    async fn chore(&mut self) -> Result<Chore> {
+        let writer = self.writer().await?;
+        let done = self.chores.step(&self.engine, &writer).await;
+        if done.is_ok() {
+            self.writer = Some(writer);
+        }
+        done
+    }
+}
+
+fn of_end(end: &RunEnd) -> RunSummary {
+    let report = &end.report;
+    let mut rows = BTreeMap::new();
+    for (destination, loaded) in &report.destinations {
+        for (table, count) in &loaded.rows {
+            rows.insert((destination.clone(), table.clone()), *count);
+        }
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a duration in milliseconds")]
+    let millis = |seconds: f64| (seconds * 1e3) as u64;
+    RunSummary {
+        run_id: report.run_id.clone(),
+        kind: report.kind.clone(),
+        outcome: report.outcome,
+        started_at: report.started_at,
+        ended_at: report.ended_at,
+        message: message(report, &end.errors),
+        trouble: end.errors.iter().map(Error::kind).collect(),
+        resumes_at: report.quota.resumes_at,
+        schema_changes: end.schema_changes.clone(),
+        rows,
+        loads: report
+            .destinations
+            .iter()
+            .map(|(name, loaded)| (name.clone(), millis(loaded.seconds)))
+            .collect(),
+    }
+}
+
+/// A run that could not even begin, or not be recorded.
+fn of_failure(kind: &str, error: &Error, started_at: Timestamp, ended_at: Timestamp) -> RunSummary {
+    RunSummary {
+        run_id: String::new(),
+        kind: kind.to_owned(),
+        outcome: Outcome::Failed,
+        started_at,
+        ended_at,
+        message: in_words(error),
+        trouble: vec![error.kind()],
+        resumes_at: None,
+        schema_changes: Vec::new(),
+        rows: BTreeMap::new(),
+        loads: BTreeMap::new(),
+    }
+}
+
+fn message(report: &RunReport, errors: &[Error]) -> String {
+    let errors: Vec<String> = errors.iter().map(in_words).collect();
+    match (errors.is_empty(), report.holes.first()) {
+        (false, _) => errors.join("; "),
+        (true, Some(first)) => format!("{} holes, the first: {first}", report.holes.len()),
+        (true, None) => String::new(),
+    }
+}
+
+fn in_words(error: &Error) -> String {
+    match error.way_out() {
+        Some(hint) => format!("{} (try: {hint})", error.chain()),
+        None => error.chain(),
+    }
+}
+
+fn verdict(summary: &RunSummary) -> Verdict {
+    match summary.outcome {
+        Outcome::Done | Outcome::Partial => Verdict::Fine,
+        Outcome::Paused => Verdict::Paused { resumes_at: summary.resumes_at },
+        Outcome::Failed if summary.trouble.contains(&Kind::Credentials) => Verdict::Refused,
+        Outcome::Failed => Verdict::Failed,
+    }
+}

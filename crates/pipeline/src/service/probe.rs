@@ -1,0 +1,140 @@
+//! What can be read of the service at any moment, beside whatever run is under way.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use clarion_core::{Outcome, Position, Reason, Result, RunSummary, StreamName, Timestamp};
+
+use crate::calls::FORWARD;
+use crate::engine::{Engine, Stores};
+
+/// A destination that does not answer for so long is as good as down.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Syncs that are searched for the last one that went well.
+const SYNCS: u32 = 500;
+
+/// Reads the state store, and remembers where the destinations stood after the last run: they are not asked while one
+/// is being loaded.
+pub struct Probe {
+    stores: Stores,
+    streams: Vec<StreamName>,
+    weekly_requests: u64,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    positions: BTreeMap<String, Option<Position>>,
+    last_success: Option<Timestamp>,
+}
+
+/// Numbers of this moment, for metrics.
+#[derive(Debug, Clone)]
+pub struct Gauges {
+    /// `None` when unlimited.
+    pub quota_left: Option<u64>,
+    /// By reason: waiting, and due.
+    pub queue: BTreeMap<Reason, (u64, u64)>,
+    pub streams: Vec<StreamGauge>,
+    /// Journal records that a destination has not loaded; `None` if it never answered.
+    pub destinations: BTreeMap<String, Option<u64>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct StreamGauge {
+    pub name: StreamName,
+    /// The end of the last sync that went well.
+    pub last_success: Option<Timestamp>,
+    /// How old the data may be; `None` before the first success.
+    pub lag: Option<chrono::Duration>,
+}
+
+impl Probe {
+    pub(super) async fn new(engine: &Engine) -> Result<Self> {
+        let settings = &engine.streams;
+        let streams = [
+            (StreamName::CALLS, settings.calls.enabled),
+            (StreamName::CALL_DETAILS, settings.call_details.enabled),
+            (StreamName::USERS, settings.users.enabled),
+        ];
+        let streams = streams.into_iter().filter(|(_, enabled)| *enabled).map(|(stream, _)| stream);
+        let syncs = engine.stores.state.syncs(SYNCS).await?;
+        let good = syncs.into_iter().find(|run| matches!(run.outcome.as_str(), "done" | "partial"));
+        let last_success = good.and_then(|run| run.ended_at);
+        Ok(Self {
+            stores: engine.stores.clone(),
+            streams: streams.collect(),
+            weekly_requests: engine.weekly_requests,
+            seen: Mutex::new(Seen { positions: BTreeMap::new(), last_success }),
+        })
+    }
+
+    /// Fails when the state store cannot be read.
+    pub async fn check(&self) -> Result<()> {
+        self.stores.state.generation().await.map(|_| ())
+    }
+
+    pub fn last_success(&self) -> Option<Timestamp> {
+        self.seen().last_success
+    }
+
+    pub async fn gauges(&self) -> Result<Gauges> {
+        let now = self.stores.clock.now();
+        let mut queue: BTreeMap<Reason, (u64, u64)> =
+            Reason::ALL.into_iter().map(|reason| (reason, (0, 0))).collect();
+        queue.extend(self.stores.state.queue_depth(now).await?);
+        let week = self.stores.ledger.week(now).await?;
+        Ok(Gauges {
+            quota_left: (self.weekly_requests > 0).then(|| self.weekly_requests.saturating_sub(week.used)),
+            queue,
+            streams: self.stream_gauges(now).await?,
+            destinations: self.lags().await?,
+        })
+    }
+
+    async fn stream_gauges(&self, now: Timestamp) -> Result<Vec<StreamGauge>> {
+        let forward = self.stores.state.cursors().await?.get(FORWARD).copied();
+        let last_success = self.last_success();
+        let gauge = |name: &StreamName| {
+            // What a proved listing covers is there, however the rest of its run went.
+            let known_to = if *name == StreamName::CALLS { forward.or(last_success) } else { last_success };
+            let lag = known_to.map(|at| (now - at).max(chrono::Duration::zero()));
+            StreamGauge { name: name.clone(), last_success, lag }
+        };
+        Ok(self.streams.iter().map(gauge).collect())
+    }
+
+    async fn lags(&self) -> Result<BTreeMap<String, Option<u64>>> {
+        let positions = self.seen().positions.clone();
+        let after = positions.values().flatten().map(|position| position.segment).min().unwrap_or(0);
+        let segments = self.stores.state.segments(after).await?;
+        let behind = |position: Position| {
+            let later = segments.iter().filter(|segment| segment.number > position.segment);
+            later.map(|segment| u64::from(segment.records)).sum()
+        };
+        Ok(positions.into_iter().map(|(name, position)| (name, position.map(behind))).collect())
+    }
+
+    /// Asks each destination how far it is. One that does not answer stands where it stood.
+    pub(super) async fn look_at_destinations(&self, engine: &Engine) {
+        for destination in &engine.destinations {
+            let looked = tokio::time::timeout(PATIENCE, destination.inspect()).await;
+            let found = looked.ok().and_then(Result::ok).map(|state| state.position);
+            let mut seen = self.seen();
+            let position = seen.positions.entry(destination.name().to_owned()).or_default();
+            *position = found.or(*position);
+        }
+    }
+
+    pub(super) fn note(&self, run: &RunSummary) {
+        let went_well = matches!(run.outcome, Outcome::Done | Outcome::Partial);
+        if went_well && run.kind.starts_with("sync") {
+            self.seen().last_success = Some(run.ended_at);
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
