@@ -14,6 +14,7 @@ mod destination;
 mod digest;
 mod entry;
 mod error;
+mod gauges;
 mod inbox;
 mod journal;
 mod known;
@@ -44,6 +45,7 @@ pub use destination::{ChangedKeys, Destination, DestinationState, Load, LoadRepo
 pub use digest::{Fingerprint, Fingerprinter, content_hash};
 pub use entry::{Entry, Op};
 pub use error::{Error, Kind, Result, Retry};
+pub use gauges::{Gauges, StreamGauge};
 pub use inbox::{Inbox, Notice, Taken};
 pub use journal::{Checkpoint, IndexLine, Journal, SegmentHeader, SegmentInfo};
 pub use known::{Known, QueueEntry, Reason};

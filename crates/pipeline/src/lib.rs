@@ -34,7 +34,7 @@ pub use engine::{Engine, Stores, Writer};
 pub use load::{LoadOptions, LoadOutcome};
 pub use plan::{Plan, PlanLine, PlanOptions};
 pub use schedule::{Schedule, ScheduleSettings};
-pub use service::{Chore, Chores, Duty, Gauges, MakeSource, NoChores, Probe, Service, StreamGauge};
+pub use service::{Chore, Chores, Duty, MakeSource, NoChores, Probe, Service};
 pub use settings::{
     CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamSettings, StreamsSettings,
 };

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::schedule::{Past, Schedule, Timetable, Verdict};
 pub use duty::{Chore, Chores, Duty, MakeSource, NoChores};
-pub use probe::{Gauges, Probe, StreamGauge};
+pub use probe::Probe;
 
 /// The wall clock may be set while we sleep: it is looked at this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);

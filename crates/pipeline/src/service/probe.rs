@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use clarion_core::{Outcome, Position, Reason, Result, RunSummary, StreamName, Timestamp};
+use clarion_core::{
+    Gauges, Outcome, Position, Reason, Result, RunSummary, StreamGauge, StreamName, Timestamp,
+};
 
 use crate::calls::FORWARD;
 use crate::engine::{Engine, Stores};
@@ -27,27 +29,6 @@ pub struct Probe {
 struct Seen {
     positions: BTreeMap<String, Option<Position>>,
     last_success: Option<Timestamp>,
-}
-
-/// Numbers of this moment, for metrics.
-#[derive(Debug, Clone)]
-pub struct Gauges {
-    /// `None` when unlimited.
-    pub quota_left: Option<u64>,
-    /// By reason: waiting, and due.
-    pub queue: BTreeMap<Reason, (u64, u64)>,
-    pub streams: Vec<StreamGauge>,
-    /// Journal records that a destination has not loaded; `None` if it never answered.
-    pub destinations: BTreeMap<String, Option<u64>>,
-}
-
-#[derive(Debug, Clone)]
-pub struct StreamGauge {
-    pub name: StreamName,
-    /// The end of the last sync that went well.
-    pub last_success: Option<Timestamp>,
-    /// How old the data may be; `None` before the first success.
-    pub lag: Option<chrono::Duration>,
 }
 
 impl Probe {

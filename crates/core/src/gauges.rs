@@ -1,0 +1,28 @@
+//! Where things stand, in numbers.
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+
+use crate::{Reason, StreamName, Timestamp};
+
+/// Numbers of this moment, for metrics.
+#[derive(Debug, Clone)]
+pub struct Gauges {
+    /// `None` when unlimited.
+    pub quota_left: Option<u64>,
+    /// By reason: waiting, and due.
+    pub queue: BTreeMap<Reason, (u64, u64)>,
+    pub streams: Vec<StreamGauge>,
+    /// Journal records that a destination has not loaded; `None` if it never answered.
+    pub destinations: BTreeMap<String, Option<u64>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct StreamGauge {
+    pub name: StreamName,
+    /// The end of the last sync that went well.
+    pub last_success: Option<Timestamp>,
+    /// How old the data may be; `None` before the first success.
+    pub lag: Option<Duration>,
+}
