@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// How logs on stderr look
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
-    /// More logs (-v info, -vv debug)
+    /// More logs (-v info, -vv debug); `run` begins with info
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// No progress, no warnings: only errors
@@ -96,6 +96,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "D")]
         to: Option<String>,
     },
+    /// The service: syncs on the schedule, serves health, metrics and the hook until SIGINT or SIGTERM
+    #[command(after_help = RUN_EXAMPLES)]
+    Run,
     /// Bring destinations up to the journal; no API request
     Load {
         /// Only this one
@@ -125,6 +128,12 @@ const BACKFILL_EXAMPLES: &str = "\
 Examples:
   clarion plan --from 2023-01-01        what it costs and when it ends
   clarion backfill --from 2023-01-01    exit code 3: the week's quota is spent, run it again to resume";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  clarion run
+  CLARION__SCHEDULE__EVERY=1h clarion run --log-format json
+  curl http://127.0.0.1:8090/metrics";
 
 const SIMULATOR_EXAMPLES: &str = "\
 Examples:

@@ -12,6 +12,7 @@ macro_rules! out {
 
 mod args;
 mod commands;
+mod desk;
 mod exit;
 mod logging;
 mod offline;

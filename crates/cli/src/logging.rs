@@ -4,10 +4,12 @@ use std::io::{IsTerminal as _, stderr};
 
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Args, LogFormat};
+use crate::args::{Args, Command, LogFormat};
 
 pub(crate) fn start(args: &Args) {
-    let level = match (args.quiet, args.verbose) {
+    // Nobody looks at a service while it works: what it did must be in its log.
+    let verbose = args.verbose + u8::from(matches!(args.command, Command::Run));
+    let level = match (args.quiet, verbose) {
         (true, _) => "error",
         (false, 0) => "warn",
         (false, 1) => "info",

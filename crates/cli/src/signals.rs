@@ -23,8 +23,17 @@ impl Caught {
     }
 }
 
+/// What a process that is ended by a signal says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// The signal, as a shell would: a command was broken off.
+    Signal,
+    /// Nothing: a service is ended in no other way.
+    Zero,
+}
+
 /// Listens from now on.
-pub(crate) fn listen(stop: Stop) -> std::io::Result<Caught> {
+pub(crate) fn listen(stop: Stop, farewell: Farewell) -> std::io::Result<Caught> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let caught = Caught::default();
@@ -40,7 +49,7 @@ pub(crate) fn listen(stop: Stop) -> std::io::Result<Caught> {
             () = tokio::time::sleep(PATIENCE) => {}
         }
         // Nothing is acknowledged that is not durable, so that ending here loses nothing that counts.
-        std::process::exit(i32::from(code));
+        std::process::exit(if farewell == Farewell::Zero { 0 } else { i32::from(code) });
     });
     Ok(caught)
 }

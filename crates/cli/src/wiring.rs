@@ -10,16 +10,17 @@ use clarion_core::{
 use clarion_extractor::{ClariSource, Credentials};
 use clarion_journal::FileJournal;
 use clarion_loader::{Normaliser, ParquetDestination, PostgresDestination, PostgresSettings};
-use clarion_pipeline::{Engine, Stores, Writer};
+use clarion_pipeline::{Engine, MakeSource, Stores, Writer};
 use clarion_state_store::{Store, StoreLease};
 
 use crate::offline::Offline;
-use crate::settings::{DestinationKind, DestinationSettings, Effective, destination_url};
+use crate::settings::{DestinationKind, DestinationSettings, Effective, credentials, destination_url};
 
 /// An engine, and the lease that its writing commands take.
 pub(crate) struct Wired {
     pub(crate) engine: Engine,
-    lease: StoreLease,
+    pub(crate) lease: StoreLease,
+    store: Arc<Store>,
 }
 
 impl Wired {
@@ -28,12 +29,22 @@ impl Wired {
         let guard = self.lease.take(command).await?;
         Ok(Writer::new(self.engine.stores.clock.as_ref(), guard))
     }
+
+    /// Makes a source from the credentials as they are at that moment.
+    pub(crate) fn make_source(&self, effective: &Effective) -> MakeSource {
+        let (effective, store) = (effective.clone(), self.store.clone());
+        let observer = self.engine.stores.observer.clone();
+        Arc::new(move || {
+            let credentials = credentials(&effective.settings.source, &effective.data_dir)?;
+            source(&effective, credentials, store.clone(), &observer)
+        })
+    }
 }
 
 /// Without credentials the engine makes no requests.
 pub(crate) async fn wire(
     effective: &Effective,
-    credentials: Option<Credentials>,
+    online: Option<Credentials>,
     observer: Arc<dyn Observer>,
     stop: Stop,
 ) -> Result<Wired> {
@@ -43,7 +54,7 @@ pub(crate) async fn wire(
     let journal = FileJournal::open(folder, settings.source.base_url.clone(), clock.clone())?;
     let store = Arc::new(Store::open(&settings.state, &effective.data_dir, clock.clone()).await?);
     let lease = store.lease(&effective.data_dir);
-    let source: Arc<dyn Source> = match credentials {
+    let source: Arc<dyn Source> = match online {
         None => Arc::new(Offline),
         Some(credentials) => source(effective, credentials, store.clone(), &observer)?,
     };
@@ -52,7 +63,7 @@ pub(crate) async fn wire(
         journal: Arc::new(journal),
         state: store.clone(),
         ledger: store.clone(),
-        inbox: store,
+        inbox: store.clone(),
         clock,
         observer,
         stop,
@@ -69,7 +80,7 @@ pub(crate) async fn wire(
         weekly_requests: settings.source.weekly_requests,
         requests_per_second: settings.source.requests_per_second,
     };
-    Ok(Wired { engine, lease })
+    Ok(Wired { engine, lease, store })
 }
 
 /// The machine's clock. In a build with fail points `CLARION_TEST_NOW` sets it, so that weeks pass at once under test.

@@ -11,7 +11,7 @@ mod http;
 mod metrics;
 mod settings;
 
-pub use alerts::Alerts;
+pub use alerts::{Alerts, CheckedAlerts};
 pub use desk::Desk;
 pub use health::Health;
 pub use hook::HookSecret;

@@ -8,6 +8,7 @@ mod demo;
 mod init;
 mod load;
 mod plan;
+mod run;
 mod simulator;
 mod status;
 mod streams;
@@ -23,7 +24,7 @@ use clarion_extractor::Credentials;
 use crate::args::{Args, Command};
 use crate::output::Bars;
 use crate::settings::{self, Effective};
-use crate::signals;
+use crate::signals::{self, Farewell};
 use crate::wiring::{self, Wired};
 
 pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         Command::Sync { streams, full } => sync::run(args, streams, *full).await,
         Command::Plan { from, to, streams } => plan::run(args, from.as_deref(), to.as_deref(), streams).await,
         Command::Backfill { from, to } => backfill::run(args, from, to.as_deref()).await,
+        Command::Run => run::run(args).await,
         Command::Load { destination } => load::run(args, destination.as_deref(), false).await,
         Command::Replay { destination } => load::run(args, Some(destination), true).await,
         Command::Status => status::run(args).await,
@@ -76,7 +78,7 @@ async fn session(args: &Args, effective: &Effective, online: Online) -> Result<S
 /// The same with the credentials in hand; without any the engine makes no requests.
 async fn session_with(args: &Args, effective: &Effective, online: Option<Credentials>) -> Result<Session> {
     let stop = Stop::new();
-    let caught = signals::listen(stop.clone())?;
+    let caught = signals::listen(stop.clone(), Farewell::Signal)?;
     let bars = Arc::new(Bars::new(!args.quiet && !args.json, effective.settings.source.weekly_requests));
     let observer: Arc<dyn Observer> = bars.clone();
     let wired = wiring::wire(effective, online, observer, stop).await?;

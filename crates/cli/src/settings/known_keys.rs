@@ -1,6 +1,7 @@
 //! An unknown key is an error that names the nearest known one.
 
 use clarion_core::{Error, Kind, Result};
+use clarion_server::AlertSettings;
 use config::{Map, Value, ValueKind};
 use serde_json::Value as Json;
 
@@ -10,8 +11,9 @@ use super::Settings;
 const OPEN: [&str; 1] = ["source.headers"];
 
 pub(super) fn check(given: &Map<String, Value>) -> Result<()> {
-    // The defaults have every key: what is not among them does not exist.
-    let known = serde_json::to_value(Settings::default())
+    // The defaults have every key, and a sample of each list: what is not among them does not exist.
+    let samples = Settings { alerts: vec![AlertSettings::default()], ..Settings::default() };
+    let known = serde_json::to_value(samples)
         .map_err(|error| Error::new(Kind::Config, "the defaults cannot be shown").source(error))?;
     check_table(given, &known, "")
 }

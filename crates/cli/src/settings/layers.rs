@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clarion_core::{Error, Kind, Result};
+use clarion_pipeline::Schedule;
 use config::{Config, Environment, File, FileFormat, Map, Source as _, Value};
 
 use super::{Effective, Settings, destination, known_keys};
@@ -32,6 +33,7 @@ pub(crate) fn load(files: &[PathBuf], data_dir: Option<&Path>) -> Result<Loaded>
     let settings: Settings = given.try_deserialize().map_err(|error| unreadable(&error))?;
     settings.source.validate()?;
     destination::check(&settings.destinations)?;
+    Schedule::parse(&settings.schedule, "")?;
     Ok(Loaded { effective: Effective { settings, data_dir }, given: given_map })
 }
 
@@ -97,6 +99,9 @@ mod tests {
             ("[sorce]\nconcurrency = 8", "sorce", "`source`"),
             ("[[destinations]]\nnmae = \"x\"", "destinations[0].nmae", "`name`"),
             ("[streams.calls]\nrelst = \"1d\"", "streams.calls.relst", "`relist`"),
+            ("[schedule]\ntimezon = \"UTC\"", "schedule.timezon", "`timezone`"),
+            ("[server]\nbnid = \"\"", "server.bnid", "`bind`"),
+            ("[[alerts]]\nstale_afer = \"1h\"", "alerts[0].stale_afer", "`stale_after`"),
         ] {
             let error = load_text(text).err().expect("the key is unknown");
             assert_eq!(error.kind(), Kind::Config);
@@ -113,6 +118,9 @@ mod tests {
             ("[streams.calls]\nrelist = \"soon\"", "relist"),
             ("[source]\nhistory_start = \"always\"", "history_start"),
             ("[[destinations]]\nkind = \"excel\"", "kind"),
+            ("[schedule]\ncron = \"daily\"", "schedule.cron"),
+            ("[schedule]\ncron = \"0 * * * *\"\ntimezone = \"Mars\"", "schedule.timezone"),
+            ("[[alerts]]\non = [\"bored\"]", "on"),
         ] {
             let error = load_text(text).err().expect("the value is wrong");
             assert_eq!(error.kind(), Kind::Config);

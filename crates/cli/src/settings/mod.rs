@@ -9,13 +9,14 @@ mod show;
 use std::path::PathBuf;
 
 use clarion_extractor::SourceSettings;
-use clarion_pipeline::StreamsSettings;
+use clarion_pipeline::{ScheduleSettings, StreamsSettings};
+use clarion_server::{AlertSettings, ServerSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use destination::{DestinationKind, DestinationSettings};
 pub(crate) use layers::{Loaded, load};
-pub(crate) use secrets::{credentials, destination_url, from_environment};
+pub(crate) use secrets::{alerts, credentials, destination_url, from_environment, hook_secret, server_token};
 pub(crate) use show::lines;
 
 /// Every section of `clarion.toml`.
@@ -26,6 +27,9 @@ pub(crate) struct Settings {
     pub(crate) state: clarion_state_store::Settings,
     pub(crate) journal: clarion_journal::Settings,
     pub(crate) destinations: Vec<DestinationSettings>,
+    pub(crate) schedule: ScheduleSettings,
+    pub(crate) server: ServerSettings,
+    pub(crate) alerts: Vec<AlertSettings>,
     pub(crate) streams: StreamsSettings,
 }
 
@@ -36,6 +40,9 @@ impl Default for Settings {
             state: clarion_state_store::Settings::default(),
             journal: clarion_journal::Settings::default(),
             destinations: vec![DestinationSettings::default()],
+            schedule: ScheduleSettings::default(),
+            server: ServerSettings::default(),
+            alerts: Vec::new(),
             streams: StreamsSettings::default(),
         }
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clarion_core::{Error, Kind, Result};
 use clarion_extractor::{Credentials, SourceSettings};
+use clarion_server::{AlertSettings, HookSecret, ServerSettings, Token};
 
 use super::DestinationSettings;
 
@@ -21,6 +22,32 @@ pub(crate) fn credentials(source: &SourceSettings, data_dir: &Path) -> Result<Cr
             ))
         }
     }
+}
+
+/// The token that the server asks for.
+pub(crate) fn server_token(server: &ServerSettings, data_dir: &Path) -> Result<Option<Token>> {
+    Ok(secret(&server.token_file, "CLARION_SERVER_TOKEN", data_dir)?.map(Token::new))
+}
+
+/// The secret that notifications are signed with; without one there is no hook.
+pub(crate) fn hook_secret(server: &ServerSettings, data_dir: &Path) -> Result<Option<HookSecret>> {
+    let text = secret(&server.hook_secret_file, "CLARION_HOOK_SECRET", data_dir)?;
+    text.map(|text| HookSecret::parse(&text)).transpose()
+}
+
+/// The alerts with their addresses, from the variable that `url_env` names where it is given.
+pub(crate) fn alerts(alerts: &[AlertSettings]) -> Result<Vec<AlertSettings>> {
+    let resolve = |alert: &AlertSettings| {
+        if alert.url_env.is_empty() {
+            return Ok(alert.clone());
+        }
+        let url = from_environment(&alert.url_env).ok_or_else(|| {
+            Error::new(Kind::Config, "the variable that holds an alert's url is not set")
+                .with("variable", &alert.url_env)
+        })?;
+        Ok(AlertSettings { url, ..alert.clone() })
+    };
+    alerts.iter().map(resolve).collect()
 }
 
 /// The URL of a destination, from the variable that `url_env` names where it is given.

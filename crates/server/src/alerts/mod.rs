@@ -31,6 +31,9 @@ struct Target {
     task: JoinHandle<()>,
 }
 
+/// Alerts whose settings can be used; nothing is watched or sent yet.
+pub struct CheckedAlerts(Vec<(AlertSettings, Post)>);
+
 /// One address, with what it was told already.
 struct Watch {
     memory: Memory,
@@ -40,26 +43,26 @@ struct Watch {
 }
 
 impl Alerts {
-    /// Begins to watch. `last_success` is when a sync last went well, before this service.
-    pub fn start(
-        settings: &[AlertSettings],
-        clock: &Arc<dyn Clock>,
-        last_success: Option<Timestamp>,
-    ) -> Result<Self> {
-        let mut targets = Vec::new();
-        for (index, settings) in settings.iter().enumerate() {
-            let (send, runs) = channel(WAITING);
-            let memory = Memory::new(settings, last_success.unwrap_or_else(|| clock.now()));
+    /// Checks the settings; the error names the entry.
+    pub fn check(settings: Vec<AlertSettings>) -> Result<CheckedAlerts> {
+        let mut checked = Vec::new();
+        for (index, settings) in settings.into_iter().enumerate() {
             let post = Post::new(settings.address(index)?, settings.format)?;
+            checked.push((settings, post));
+        }
+        Ok(CheckedAlerts(checked))
+    }
+
+    /// Begins to watch. `last_success` is when a sync last went well, before this service.
+    pub fn start(checked: CheckedAlerts, clock: &Arc<dyn Clock>, last_success: Option<Timestamp>) -> Self {
+        let mut targets = Vec::new();
+        for (settings, post) in checked.0 {
+            let (send, runs) = channel(WAITING);
+            let memory = Memory::new(&settings, last_success.unwrap_or_else(|| clock.now()));
             let watch = Watch { memory, post, clock: clock.clone(), runs };
             targets.push(Target { runs: send, task: tokio::spawn(watch.run()) });
         }
-        Ok(Self { targets: Mutex::new(targets) })
-    }
-
-    /// Checks the settings without sending anything.
-    pub fn check(settings: &[AlertSettings]) -> Result<()> {
-        settings.iter().enumerate().try_for_each(|(index, alert)| alert.address(index).map(|_| ()))
+        Self { targets: Mutex::new(targets) }
     }
 
     /// Sends what is still to be sent, for at most `patience`.
