@@ -83,6 +83,32 @@ async fn init_writes_a_configuration_that_works_and_overwrites_none() {
 }
 
 #[tokio::test]
+async fn init_keeps_the_password_of_the_state_store_and_writes_none_that_comes_from_outside() {
+    let Some(state) = crate::harness::Database::fresh().await else { return };
+    // A password that the server does not ask for: what counts is that it is still there afterwards.
+    let url = state.url().replacen("postgres://postgres@", "postgres://postgres:s3cret@", 1);
+    assert_ne!(url, state.url(), "the server's URL has another form");
+    let simulator = simulate(small(10)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clarion.toml");
+    let base = simulator.url();
+    let environment = [("CLARION__SOURCE__BASE_URL", base.as_str()), ("CLARION__STATE__URL", url.as_str())];
+    let init = |environment: &[(&str, &str)]| {
+        Running::start(folder.path(), environment, &["init", "--force"]).wait().expect(0);
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        (std::fs::read_to_string(&file).unwrap(), mode & 0o777)
+    };
+    let (text, _) = init(&environment);
+    assert!(!text.contains("s3cret") && !text.contains("***"), "{text}");
+
+    std::fs::write(&file, format!("[source]\nbase_url = \"{base}\"\n[state]\nurl = \"{url}\"\n")).unwrap();
+    let (text, mode) = init(&[]);
+    assert!(text.contains(&url) && !text.contains("***"), "{text}");
+    assert_eq!(mode, 0o600, "a secret is in it");
+    Running::start(folder.path(), &[], &["sync"]).wait().expect(0);
+}
+
+#[tokio::test]
 async fn the_configuration_is_shown_with_its_origin_and_its_schema() {
     let workspace = Workspace::new("http://127.0.0.1:9", Layout::default());
     let shown = workspace.run_plain(&["config", "show"]).expect(0);

@@ -13,10 +13,12 @@ use clarion_extractor::Credentials;
 use clarion_state_store::Store;
 
 use crate::args::Args;
-use crate::settings::{Effective, from_environment};
+use crate::settings::{self, Effective, Loaded, from_environment};
 use crate::wiring;
 
 const FILE: &str = "clarion.toml";
+/// Overrides `state.url`; read like every key, named here for its text.
+const STATE_URL: &str = "CLARION__STATE__URL";
 
 /// Where secrets that were typed in are kept, each in a file that only the owner can read.
 const SECRETS: &str = "secrets";
@@ -30,19 +32,16 @@ pub(crate) async fn run(args: &Args, force: bool) -> Result<ExitCode> {
                 .hint("edit it, or overwrite it with `clarion init --force`")
         );
     }
-    let effective = if args.config.is_empty() { super::effective(args)? } else { without_file(args)? };
+    // `--config` names the file to write here, not one to read.
+    let loaded = settings::load(&[], args.data_dir.as_deref())?;
+    let effective = &loaded.effective;
     let key = ask("CLARI_API_KEY", "API key")?;
     let password = ask("CLARI_API_PASSWORD", "API password")?;
-    check(&effective, Credentials::new(key.text.clone(), password.text.clone())).await?;
+    check(effective, Credentials::new(key.text.clone(), password.text.clone())).await?;
     eprintln!("the credentials work");
-    write(&file, &effective, &[key, password])?;
+    write(&file, &loaded, &[key, password])?;
     out!("wrote {}; next: `clarion check`, then `clarion sync`", file.display());
     Ok(ExitCode::SUCCESS)
-}
-
-/// `--config` names the file to write here, not one to read.
-fn without_file(args: &Args) -> Result<Effective> {
-    Ok(crate::settings::load(&[], args.data_dir.as_deref())?.effective)
 }
 
 struct Answer {
@@ -82,28 +81,50 @@ async fn check(effective: &Effective, credentials: Credentials) -> Result<()> {
     Ok(checked?)
 }
 
-fn write(file: &Path, effective: &Effective, answers: &[Answer; 2]) -> Result<()> {
+fn write(file: &Path, loaded: &Loaded, answers: &[Answer; 2]) -> Result<()> {
+    let effective = &loaded.effective;
     let mut secrets = String::new();
     for (answer, name) in answers.iter().zip(["api_key", "api_password"]) {
         if answer.typed {
             let path = Path::new(SECRETS).join(name);
-            keep(&effective.data_dir.join(&path), &answer.text)?;
+            keep(&effective.data_dir.join(&path), &format!("{}\n", answer.text))?;
             secrets.push_str(&format!("{name}_file = \"{}\"\n", path.display()));
         }
     }
     let source = &effective.settings.source;
+    let (state, has_secret) = state(loaded)?;
     let text = format!(
         "# Written by `clarion init`. Every key: `clarion config show`, or config/default.toml in the repository.\n\n\
-         [source]\nbase_url = \"{}\"\n{secrets}\
-         history_start = \"{}\"         # how far the first sync reaches; a date or an age\n\n\
-         [state]\nurl = \"{}\"\n\n[journal]\nurl = \"{}\"\n\n\
+         [source]\nbase_url = {}\n{secrets}\
+         history_start = {}         # how far the first sync reaches; a date or an age\n\n\
+         [state]\n{state}\n\n[journal]\nurl = {}\n\n\
          [[destinations]]\nname = \"lake\"\nkind = \"parquet\"\nurl = \"file://data/lake\"\n",
-        source.base_url,
-        source.history_start,
-        effective.settings.state.masked_url(),
-        effective.settings.journal.url,
+        quoted(&source.base_url)?,
+        quoted(&source.history_start)?,
+        quoted(&effective.settings.journal.url)?,
     );
+    if has_secret {
+        return keep(file, &text);
+    }
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// The line of the state's URL, and whether it holds a password. One that comes from the environment stays there.
+fn state(loaded: &Loaded) -> Result<(String, bool)> {
+    let state = &loaded.effective.settings.state;
+    if state.masked_url() == state.url {
+        return Ok((format!("url = {}", quoted(&state.url)?), false));
+    }
+    let from_environment = from_environment(STATE_URL).is_some();
+    if from_environment {
+        return Ok((format!("# url comes from {STATE_URL}"), false));
+    }
+    Ok((format!("url = {}", quoted(&state.url)?), true))
+}
+
+/// As TOML: its basic strings are JSON's.
+fn quoted(text: &str) -> Result<String> {
+    Ok(serde_json::to_string(text)?)
 }
 
 /// Readable by the owner only, from the moment it exists.
@@ -120,5 +141,5 @@ fn keep(path: &Path, secret: &str) -> Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     // The mode above counts only for a file that was not there before.
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    Ok(writeln!(file, "{secret}")?)
+    Ok(file.write_all(secret.as_bytes())?)
 }
