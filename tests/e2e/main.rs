@@ -18,4 +18,5 @@ mod paging;
 mod quota;
 mod real_data;
 mod replay;
+mod service;
 mod signals;

@@ -122,7 +122,11 @@ impl Duty {
         }
     }
 
+    /// Watchers first: whoever reads of the end in the log finds it in metrics and readiness as well.
     fn tell(&self, summary: RunSummary) {
+        self.probe.note(&summary);
+        let summary = Arc::new(summary);
+        self.engine.stores.observer.notice(Event::RunEnded { run: summary.clone() });
         let millis = (summary.ended_at - summary.started_at).num_milliseconds();
         let (run, kind, outcome) = (&summary.run_id, &summary.kind, summary.outcome.as_str());
         match summary.outcome {
@@ -134,8 +138,6 @@ impl Duty {
                 tracing::warn!(run, kind, outcome, elapsed_ms = millis, error, "a run ended");
             }
         }
-        self.probe.note(&summary);
-        self.engine.stores.observer.notice(Event::RunEnded { run: Arc::new(summary) });
     }
 }
 
