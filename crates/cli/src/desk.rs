@@ -10,8 +10,6 @@ use clarion_server::{Alerts, Desk, Health, Metrics};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// Notifications that may wait: a tenth of the week's requests.
-const WAITING: u64 = 10_000;
 /// A state store that does not answer for so long is as good as down.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -43,7 +41,7 @@ impl Desk for FrontDesk {
 
     async fn take(&self, id: &str, call: RecordKey) -> Result<Taken> {
         let notice = Notice { id: id.to_owned(), call, taken_at: self.clock.now() };
-        let taken = self.inbox.take(&notice, WAITING).await?;
+        let taken = self.inbox.take(&notice, self.probe.room_for_asked().await?).await?;
         self.watchers.metrics.count_notice(taken);
         if taken == Taken::New {
             self.wake.notify_one();

@@ -142,6 +142,28 @@ async fn a_flood_is_bounded_and_the_service_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn notifications_spend_at_most_a_tenth_of_the_week() {
+    let (simulator, workspace) = scene(small(10), HOURLY).await;
+    let control = simulator.control();
+    workspace.write_config(&workspace.config().replace("weekly_requests = 0", "weekly_requests = 200"));
+    let service = Service::start(&workspace, &[("CLARION_HOOK_SECRET", SECRET)]);
+    assert_eq!(service.next_run().1, "done");
+    control.reset_log();
+    let mut taken = 0;
+    for number in 0..60 {
+        match Message::about(&format!("m{number}"), &format!("call-{number}")).post(&service.url) {
+            202 => taken += 1,
+            status => assert_eq!(status, 429),
+        }
+        // What is taken in a burst is not in the books yet.
+        while control.count() < taken {
+            service.next_run();
+        }
+    }
+    assert_eq!(taken, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_taken_survives_a_kill() {
     let (simulator, workspace, service) = synced(10).await;
     let control = simulator.control();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clarion_core::{
-    Gauges, Outcome, Position, Reason, Result, RunSummary, StreamGauge, StreamName, Timestamp,
+    Gauges, Outcome, Position, Purpose, Reason, Result, RunSummary, StreamGauge, StreamName, Timestamp,
 };
 
 use crate::calls::FORWARD;
@@ -13,6 +13,10 @@ use crate::engine::{Engine, Stores};
 
 /// A destination that does not answer for so long is as good as down.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What notifications may spend of the week: one part in so many.
+const ASKED_SHARE: u64 = 10;
+/// Notifications that may wait where requests are unlimited.
+const ASKED_AT_ONCE: u64 = 10_000;
 /// Syncs that are searched for the last one that went well.
 const SYNCS: u32 = 500;
 
@@ -58,6 +62,20 @@ impl Probe {
 
     pub fn last_success(&self) -> Option<Timestamp> {
         self.seen().last_success
+    }
+
+    /// How many notifications may still wait: a sender gone wild must not spend the week.
+    pub async fn room_for_asked(&self) -> Result<u64> {
+        if self.weekly_requests == 0 {
+            return Ok(ASKED_AT_ONCE);
+        }
+        let now = self.stores.clock.now();
+        let spent = self.stores.ledger.week(now).await?.spent;
+        let spent: u64 =
+            spent.iter().filter(|spent| spent.purpose == Purpose::OnDemand).map(|spent| spent.requests).sum();
+        let queued =
+            self.stores.state.queue_depth(now).await?.get(&Reason::OnDemand).map_or(0, |depth| depth.0);
+        Ok((self.weekly_requests / ASKED_SHARE).saturating_sub(spent + queued).min(ASKED_AT_ONCE))
     }
 
     pub async fn gauges(&self) -> Result<Gauges> {
