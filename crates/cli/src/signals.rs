@@ -42,7 +42,10 @@ pub(crate) fn listen(stop: Stop, farewell: Farewell) -> std::io::Result<Caught> 
         let code = tokio::select! { _ = interrupt.recv() => 130, _ = terminate.recv() => 143 };
         shared.0.store(code, Ordering::Release);
         stop.request();
-        eprintln!("stopping: finishing what is in hand (once more to end at once)");
+        match farewell {
+            Farewell::Zero => tracing::info!("stopping: finishing what is in hand"),
+            Farewell::Signal => eprintln!("stopping: finishing what is in hand (once more to end at once)"),
+        }
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

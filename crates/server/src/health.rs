@@ -52,3 +52,56 @@ impl Observer for Health {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use clarion_core::{RunSummary, from_millis};
+
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        from_millis(1_795_608_000_000 + hour * 3_600_000)
+    }
+
+    fn ended(outcome: Outcome, trouble: &[Kind]) -> Event {
+        let run = RunSummary {
+            run_id: String::new(),
+            kind: "sync".to_owned(),
+            outcome,
+            started_at: at(0),
+            ended_at: at(0),
+            message: String::new(),
+            trouble: trouble.to_vec(),
+            resumes_at: None,
+            schema_changes: Vec::new(),
+            rows: BTreeMap::new(),
+            loads: BTreeMap::new(),
+        };
+        Event::RunEnded { run: Arc::new(run) }
+    }
+
+    #[test]
+    fn old_data_makes_it_unready_and_its_age_counts_from_the_start_at_the_latest() {
+        let health = Health::new(at(0), Duration::hours(12));
+        let unready = |last, now| !health.unready(last, at(now)).is_empty();
+        assert!(!unready(None, 12) && unready(None, 13), "a first sync may take that long");
+        assert!(!unready(Some(at(-100)), 12), "what was down for long gets the time to catch up");
+        assert!(!unready(Some(at(5)), 17) && unready(Some(at(5)), 18));
+    }
+
+    #[test]
+    fn refused_credentials_make_it_unready_until_a_run_gets_through() {
+        let health = Health::new(at(0), Duration::hours(12));
+        let is_ready = || health.unready(None, at(1)).is_empty();
+        health.notice(ended(Outcome::Failed, &[Kind::Remote]));
+        assert!(is_ready());
+        health.notice(ended(Outcome::Failed, &[Kind::Credentials]));
+        health.notice(ended(Outcome::Failed, &[Kind::Remote]));
+        assert!(!is_ready(), "another failure proves nothing");
+        health.notice(ended(Outcome::Paused, &[Kind::Quota]));
+        assert!(is_ready());
+    }
+}

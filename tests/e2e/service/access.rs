@@ -1,6 +1,7 @@
 //! Who may ask what, and what keeps the service from starting.
 
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 
 use super::process::Service;
 use super::wire::get;
@@ -58,6 +59,25 @@ async fn what_cannot_work_ends_it_at_the_start_and_names_the_key() {
     workspace.write_config(&good);
     assert_refused(&workspace, &[("CLARI_API_KEY", "")], "CLARI_API_KEY");
     assert_eq!(simulator.control().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_never_finish_their_request_keep_nobody_out() {
+    let (_simulator, workspace) = scene(small(5), HOURLY).await;
+    let service = Service::start(&workspace, &[]);
+    let address = service.url.strip_prefix("http://").unwrap();
+    let slow: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nx-slow: ").unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(service.get("/healthz").status, 200, "they are shown out after some seconds");
+    drop(slow);
+    let long = "x".repeat(40_000);
+    assert_eq!(get(&service.url, "/healthz", &[("x-long", &long)]).status, 431);
+    assert_eq!(service.stop(), 0);
 }
 
 #[track_caller]

@@ -10,7 +10,7 @@ use super::process::Service;
 use super::wire::Message;
 use super::{HOURLY, SECRET, scene, synced};
 use crate::audit::{assert_clean, audit};
-use crate::harness::{Workspace, assert_truth, small};
+use crate::harness::{Database, Layout, Workspace, assert_truth, small};
 
 fn run(kind: &str, outcome: &str) -> (String, String) {
     (kind.to_owned(), outcome.to_owned())
@@ -174,6 +174,32 @@ async fn after_a_kill_it_starts_again_at_once() {
     assert_eq!(service.next_run(), run("sync", "done"));
     assert_eq!(service.stop(), 0);
     assert_clean("after a kill", audit(&workspace, &simulator).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_was_lost_is_taken_again_and_nothing_is_written_without_it() {
+    let Some(state) = Database::fresh().await else { return };
+    let more = format!("[schedule]\nevery = \"3s\"\n[state]\nurl = \"{}\"\n", state.url());
+    let (simulator, workspace) = scene(small(10), &more).await;
+    let service = Service::start(&workspace, &[]);
+    assert_eq!(service.next_run(), run("sync", "done"));
+    let elsewhere = Workspace::new(&simulator.url(), Layout { more, ..Layout::default() });
+    elsewhere.run(&["sync"]).expect(1);
+    // As when the server was restarted: the session that held the lock is gone, and another machine is faster.
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE application_name LIKE 'clarion %' AND datname = current_database()";
+    state.execute(end).await;
+    // Its journal is another one, which it finds out after it has the lease.
+    let other = elsewhere.run(&["sync"]).expect(1);
+    assert!(other.stderr.contains("the journal lacks a segment"), "{}", other.stderr);
+    let mut outcomes = Vec::new();
+    while outcomes.last().is_none_or(|outcome| outcome == "done") {
+        outcomes.push(service.next_run().1);
+    }
+    assert_eq!(outcomes.last().map(String::as_str), Some("failed"), "it was refused as a late writer");
+    assert_eq!(service.next_run(), run("sync", "done"), "and took the lease again");
+    assert_eq!(service.stop(), 0);
+    assert_truth(&workspace, &simulator.control()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clarion_core::{Clock, Result, Stop, Timestamp, fault};
+use clarion_core::{Clock, Result, Stop, Timestamp, fault, format_timestamp};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -19,6 +19,9 @@ pub use probe::Probe;
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// After work between the syncs failed, it is left alone for this long.
 const PAUSE_AFTER_FAILURE: chrono::Duration = chrono::Duration::minutes(1);
+
+/// What was asked for within this time is fetched together: each run costs a segment and a load of every destination.
+const GATHER: chrono::Duration = chrono::Duration::seconds(5);
 
 /// What the service does; [`Duty`] in the product.
 #[async_trait]
@@ -84,13 +87,13 @@ impl Service {
                 return true;
             }
             self.timetable.ended(past);
+            tracing::info!(due = %format_timestamp(self.timetable.due()), "the next sync is planned");
             // A sync queues and fetches what was asked for as well.
             return true;
         }
         if now >= self.ask_again && self.asked(work).await {
-            if work.answer().await.verdict != Verdict::Fine {
-                self.ask_again = self.clock.now() + PAUSE_AFTER_FAILURE;
-            }
+            let well = work.answer().await.verdict == Verdict::Fine;
+            self.ask_again = self.clock.now() + if well { GATHER } else { PAUSE_AFTER_FAILURE };
             return true;
         }
         now >= self.chores_again && self.chore(work).await
@@ -122,10 +125,13 @@ impl Service {
 
     /// Until the next sync is due, something is asked for, or a stop is requested.
     async fn wait(&self) {
-        let due = (self.timetable.due() - self.clock.now()).to_std().unwrap_or_default();
+        let now = self.clock.now();
+        let moments = [self.timetable.due(), self.ask_again, self.chores_again];
+        let next = moments.into_iter().filter(|moment| *moment > now).min();
+        let rest = next.and_then(|next| (next - now).to_std().ok()).unwrap_or(LONGEST_SLEEP);
         let rest = async {
             tokio::select! {
-                () = sleep(due.min(LONGEST_SLEEP)) => {}
+                () = sleep(rest.min(LONGEST_SLEEP)) => {}
                 () = self.wake.notified() => {}
             }
             Ok(())

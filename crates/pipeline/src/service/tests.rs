@@ -205,3 +205,21 @@ async fn a_notice_wakes_the_service() {
     let answered = diary.lines.iter().find(|line| line.0 == "answer").expect("an answer").1;
     assert_eq!((answered - at).num_seconds(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_close_together_is_fetched_together() {
+    let (mut service, mut diary) = scene(&every(24), 1, None);
+    diary.lasts = Duration::from_millis(10);
+    let first = diary.clock.now() + TimeDelta::hours(1);
+    // The work answers one at a time: each further one waits its turn.
+    diary.asked = (0..5).map(|second| first + TimeDelta::seconds(second)).collect();
+    service.work(&mut diary).await;
+    let answers: Vec<i64> = diary
+        .lines
+        .iter()
+        .filter(|line| line.0 == "answer")
+        .map(|line| (line.1 - first).num_seconds())
+        .collect();
+    assert_eq!(answers.len(), 5);
+    assert!(answers.windows(2).all(|pair| pair[1] - pair[0] >= 5), "{answers:?}");
+}
