@@ -2,6 +2,7 @@
 
 mod duty;
 mod probe;
+mod summary;
 
 use std::sync::Arc;
 use std::time::Duration;
