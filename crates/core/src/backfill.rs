@@ -40,6 +40,11 @@ pub struct SliceInHand {
 }
 
 impl Backfill {
+    /// Whether anybody has begun to work on it: what it takes is estimated first.
+    pub fn is_begun(&self) -> bool {
+        self.planned > 0 || self.ended_at.is_some()
+    }
+
     /// A job that has not begun.
     pub fn new(id: String, from: Timestamp, to: Option<Timestamp>, now: Timestamp) -> Self {
         Self {

@@ -62,6 +62,12 @@ pub trait StateStore: Send + Sync {
     /// Proved slices of a stream, by their start.
     async fn slices(&self, stream: &StreamName) -> Result<Vec<Slice>>;
 
+    /// Leaves a historical load for whoever writes; needs no lease.
+    ///
+    /// # Behavior
+    /// - A job of the same id that has not ended stays as it is; one that has ended is replaced.
+    async fn ask_backfill(&self, job: &Backfill) -> Result<()>;
+
     /// Historical loads, the oldest first.
     async fn backfills(&self) -> Result<Vec<Backfill>>;
 

@@ -29,7 +29,7 @@ mod status;
 mod sync;
 mod tally;
 
-pub use backfill::BackfillOptions;
+pub use backfill::{BackfillOptions, Backfills};
 pub use engine::{Engine, Stores, Writer};
 pub use load::{LoadOptions, LoadOutcome};
 pub use plan::{Plan, PlanLine, PlanOptions};

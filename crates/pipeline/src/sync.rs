@@ -6,7 +6,7 @@ use clarion_core::{
 };
 use tokio::time::timeout;
 
-use crate::backfill::{BackfillOptions, Round, Worker};
+use crate::backfill::{BackfillOptions, Portion, Round, Worker};
 use crate::calls::CallsPass;
 use crate::details::{DetailsPass, IN_FLIGHT};
 use crate::engine::{Engine, Writer};
@@ -32,7 +32,7 @@ pub struct SyncOptions {
 /// What a run does before it loads.
 enum Work<'o> {
     Sync(&'o SyncOptions),
-    Backfill(&'o BackfillOptions),
+    Backfill(&'o BackfillOptions, Portion),
 }
 
 /// How a run ended: its report, and the errors behind it for whoever prints them.
@@ -76,7 +76,24 @@ impl Engine {
 
     /// A historical load, as far as the quota goes. Asked for again, it goes on.
     pub async fn backfill(&self, writer: &Writer, options: &BackfillOptions) -> Result<RunEnd> {
-        self.carry_out(writer, "backfill", &Work::Backfill(options)).await
+        self.carry_out(writer, "backfill", &Work::Backfill(options, Portion::ROUND)).await
+    }
+
+    /// A part of a backfill without a load and without a run of its own: work between two syncs.
+    pub(crate) async fn backfill_piece(
+        &self,
+        writer: &Writer,
+        options: &BackfillOptions,
+        portion: Portion,
+    ) -> Result<Round> {
+        let mut tally = Tally::default();
+        let work = Work::Backfill(options, portion);
+        let round = self.until_stopped(self.round(writer, &work, &mut tally)).await;
+        if round.is_err() {
+            self.save_what_came(writer).await?;
+        }
+        self.source.settle().await?;
+        round
     }
 
     async fn carry_out(&self, writer: &Writer, kind: &str, work: &Work<'_>) -> Result<RunEnd> {
@@ -119,12 +136,8 @@ impl Engine {
         let mut recorder = Recorder::open(&self.stores, writer).await?;
         match work {
             Work::Sync(options) => self.extract(&mut recorder, options, tally).await.map(|()| Round::Last),
-            Work::Backfill(options) => {
-                let round = match Worker::of(self, &mut recorder, tally, options).await {
-                    Ok(worker) => worker.round().await,
-                    Err(error) => Err(error),
-                };
-                round
+            Work::Backfill(options, portion) => {
+                Worker::of(self, &mut recorder, tally, options, *portion).await?.round().await
             }
         }
     }

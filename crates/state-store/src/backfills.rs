@@ -13,6 +13,19 @@ pub(crate) async fn all(database: &Database) -> sqlx::Result<Vec<Backfill>> {
     database.rows(Binds::default().query(select)).await?.iter().map(backfill).collect()
 }
 
+/// Adds a job unless one of its id is under way.
+pub(crate) async fn ask(database: &Database, job: &Backfill) -> sqlx::Result<()> {
+    let mut transaction = database.begin().await?;
+    let mut binds = Binds::default();
+    binds.text(&job.id);
+    let open = "SELECT COUNT(*) FROM backfills WHERE id = $1 AND ended_at IS NULL";
+    let row = binds.query(open).fetch_one(&mut *transaction).await?;
+    if Fields(&row).int(0)? == 0 {
+        write(&mut transaction, std::slice::from_ref(job)).await?;
+    }
+    transaction.commit().await
+}
+
 pub(crate) async fn write(connection: &mut AnyConnection, jobs: &[Backfill]) -> sqlx::Result<()> {
     const INSERT: Insert = Insert {
         into: "backfills (id, from_at, to_at, begun_at, expected, planned, listed, spent, in_hand_from, in_hand_to, \

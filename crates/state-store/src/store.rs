@@ -116,6 +116,11 @@ impl StateStore for Store {
         self.read("the field paths", lookup::paths(&self.database).await)
     }
 
+    async fn ask_backfill(&self, job: &Backfill) -> Result<()> {
+        let asked = backfills::ask(&self.database, job).await;
+        asked.map_err(|error| self.database.failed("cannot leave a backfill", error))
+    }
+
     async fn backfills(&self) -> Result<Vec<Backfill>> {
         self.read("the backfills", backfills::all(&self.database).await)
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod backfill;
 mod hook;
 mod process;
 mod receiver;

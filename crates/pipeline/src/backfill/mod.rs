@@ -3,15 +3,17 @@
 //! Invariant: the forward cursor is never touched. On an empty state a backfill only says from when on the first sync
 //! has to look for changes.
 
+mod chore;
 mod page;
 mod span;
 
 use chrono::SubsecRound as _;
 use clarion_core::{
-    Backfill, Error, Kind, ListRequest, Purpose, Result, Slice, SliceInHand, StreamName, Timestamp,
+    Backfill, Error, Kind, ListRequest, Purpose, Reason, Result, Slice, SliceInHand, StreamName, Timestamp,
     Visibility, Window, fault, parse_date_or_age,
 };
 
+pub use self::chore::Backfills;
 pub(crate) use self::span::{Bounded, gaps};
 use crate::calls;
 use crate::details::DetailsPass;
@@ -22,10 +24,26 @@ use crate::recorder::Recorder;
 use crate::tally::Tally;
 use page::PageWork;
 
-/// Calls of a slice: proving one costs a request or two.
+/// Calls of a slice: cutting and proving one costs three requests.
 pub(crate) const SLICE: u64 = 1_000;
-/// Calls after which what came is loaded, before the next slice.
-const ROUND: u64 = 20_000;
+
+/// How much is done in one go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Portion {
+    /// Calls of a slice.
+    slice: u64,
+    /// Calls after which the next slice waits: for a load, or for a sync that may be due.
+    round: u64,
+    /// Details that an earlier run left, fetched before any listing.
+    queued: u32,
+}
+
+impl Portion {
+    /// What comes is loaded now and then.
+    pub(crate) const ROUND: Self = Self { slice: SLICE, round: 20_000, queued: u32::MAX };
+    /// A slice of less than a minute at the vendor's pace.
+    pub(crate) const PIECE: Self = Self { slice: 300, round: 1, queued: 300 };
+}
 
 /// What is to be loaded. Asking for the same span again goes on with it.
 #[derive(Debug, Clone)]
@@ -68,6 +86,7 @@ pub(crate) struct Worker<'e> {
     uncounted_from: u64,
     /// Spans that could not be proved in this run.
     holes: Vec<Slice>,
+    portion: Portion,
 }
 
 impl<'e> Worker<'e> {
@@ -76,6 +95,7 @@ impl<'e> Worker<'e> {
         recorder: &'e mut Recorder,
         tally: &'e mut Tally,
         options: &BackfillOptions,
+        portion: Portion,
     ) -> Result<Self> {
         // As the state store keeps it: a job that is resumed asks for the same span.
         let now = engine.stores.clock.now().trunc_subsecs(3);
@@ -88,17 +108,19 @@ impl<'e> Worker<'e> {
         let known = recorder.backfills().iter().find(open).cloned();
         let job = known.unwrap_or_else(|| Backfill::new(options.id.clone(), options.from, options.to, now));
         let uncounted_from = engine.source.usage().total;
-        Ok(Self { engine, recorder, tally, job, uncounted_from, holes: Vec::new() })
+        Ok(Self { engine, recorder, tally, job, uncounted_from, holes: Vec::new(), portion })
     }
 
     /// Lists and fetches until all is done or enough has come for a load.
     pub(crate) async fn round(mut self) -> Result<Round> {
         self.begin().await?;
-        self.queued_before().await?;
+        if self.queued_before().await? {
+            return Ok(Round::More);
+        }
         let observer = self.engine.stores.observer.clone();
         let left = self.job.expected.saturating_sub(self.job.listed);
         let _calls = Phase::begin(observer.as_ref(), StreamName::CALLS, Some(left));
-        let enough = self.job.listed + ROUND;
+        let enough = self.job.listed + self.portion.round;
         while self.job.listed < enough {
             self.prove_what_was_in_hand().await?;
             let Some(gap) = self.gaps().first().copied() else {
@@ -114,26 +136,36 @@ impl<'e> Worker<'e> {
 
     /// Counts what is to come and says from when on the forward sync has to look, both once.
     async fn begin(&mut self) -> Result<()> {
-        if self.recorder.backfills().iter().any(|job| job.id == self.job.id && job.ended_at.is_none()) {
+        if self.job.is_begun() {
             return Ok(());
         }
         for gap in self.gaps() {
             self.job.expected += self.count(gap).await?;
         }
         let estimate = self.engine.estimate(self.job.expected).await?;
-        self.job.planned = estimate.requests();
+        self.job.planned = estimate.requests().max(1);
         if !self.recorder.has_history() && self.recorder.cursor(calls::ANCHOR).is_none() {
             self.recorder.set_cursor(calls::ANCHOR, self.job.begun_at);
         }
         self.save().await
     }
 
-    /// Details that an earlier run listed and could not fetch any more.
-    async fn queued_before(&mut self) -> Result<()> {
-        let share = Share::nothing();
+    /// Details that an earlier run listed and could not fetch any more. True if that was enough for this time.
+    async fn queued_before(&mut self) -> Result<bool> {
+        let (share, now) = (Share::nothing(), self.engine.stores.clock.now());
         let Self { engine, recorder, tally, .. } = self;
-        DetailsPass { engine, recorder, tally, share, failures_in_a_row: 0, only_asked: false }.run().await?;
-        self.save().await
+        let state = engine.stores.state.clone();
+        let mut details =
+            DetailsPass { engine, recorder, tally, share, failures_in_a_row: 0, only_asked: false };
+        if self.portion.queued == u32::MAX {
+            details.run().await?;
+            return self.save().await.map(|()| false);
+        }
+        let mut due = state.due(now, None, self.portion.queued).await?;
+        due.retain(|entry| entry.reason <= Reason::Backfill && entry.reason != Reason::Missing);
+        let is_enough = !due.is_empty();
+        details.batch(due).await?;
+        self.save().await.map(|()| is_enough)
     }
 
     fn gaps(&self) -> Vec<Bounded> {
@@ -159,10 +191,10 @@ impl<'e> Worker<'e> {
         let mut part = gap;
         loop {
             let matched = self.count(part).await?;
-            if matched <= 2 * SLICE || part.is_instant() {
+            if matched <= 2 * self.portion.slice || part.is_instant() {
                 return Ok((part, matched));
             }
-            part = part.newest(matched, SLICE);
+            part = part.newest(matched, self.portion.slice);
         }
     }
 

@@ -16,8 +16,8 @@ use crate::schedule::{Past, Schedule, Timetable, Verdict};
 pub use duty::{Chore, Chores, Duty, MakeSource, NoChores};
 pub use probe::Probe;
 
-/// The wall clock may be set while we sleep: it is looked at this often.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// The wall clock may be set while we sleep, and somebody may leave a backfill: both are looked at this often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// After work between the syncs failed, it is left alone for this long.
 const PAUSE_AFTER_FAILURE: chrono::Duration = chrono::Duration::minutes(1);
 

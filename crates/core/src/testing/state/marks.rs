@@ -28,6 +28,7 @@ pub async fn keeps_slices_until_they_are_covered(store: impl StateStore) {
 /// A backfill is replaced by its id.
 pub async fn keeps_backfills(store: impl StateStore) {
     let begun = Backfill { expected: 9, planned: 12, ..Backfill::new("5d..".into(), at(5), None, at(90)) };
+    let begun_first = begun.clone();
     let other = Backfill::new("5d..1d".into(), at(5), Some(at(50)), at(91));
     let step = |jobs: &[&Backfill]| Progress {
         backfills: jobs.iter().map(|job| (*job).clone()).collect(),
@@ -40,7 +41,13 @@ pub async fn keeps_backfills(store: impl StateStore) {
     assert_eq!(store.backfills().await.expect("backfills"), [under_way.clone(), other.clone()]);
     let ended = Backfill { in_hand: None, ended_at: Some(at(99)), ..under_way };
     commit(&store, step(&[&ended])).await;
-    assert_eq!(store.backfills().await.expect("backfills"), [ended, other]);
+    assert_eq!(store.backfills().await.expect("backfills"), [ended, other.clone()]);
+
+    // Asked for by somebody who does not write: what is under way goes on, what has ended begins anew.
+    let again = |job: &Backfill| Backfill::new(job.id.clone(), job.from, Some(job.to), at(200));
+    store.ask_backfill(&again(&other)).await.expect("ask");
+    store.ask_backfill(&again(&begun_first)).await.expect("ask");
+    assert_eq!(store.backfills().await.expect("backfills"), [other, again(&begun_first)]);
 }
 
 /// Segments come in order; one that was rewritten keeps its number.
