@@ -83,7 +83,7 @@ async fn a_destination_that_was_wiped_is_loaded_again_without_a_request() {
     assert_same("lake", &lake, &content(&workspace, "lake").await);
     if let Some(database) = workspace.warehouse() {
         let warehouse = content(&workspace, "warehouse").await;
-        database.execute("DROP SCHEMA clari CASCADE").await;
+        database.run("DROP SCHEMA clari CASCADE").await;
         workspace.run(&["load", "--destination", "warehouse"]).expect(0);
         assert_same("warehouse", &warehouse, &content(&workspace, "warehouse").await);
     }

@@ -2,19 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use clarion_core::testing::ledger::noon;
 use clarion_core::{Clock, ManualClock};
 use clarion_state_store::{Settings, Store};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use clarion_test_postgres::TestDatabase;
 use tempfile::TempDir;
 
-/// Where one test's store lives. Its folder goes with it, a database is left to the throw-away cluster.
+/// Where one test's store lives. Folder and database go with it.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<ManualClock>,
+    /// Held for as long as the place is used.
+    pub(crate) _database: Option<TestDatabase>,
 }
 
 impl Place {
@@ -22,21 +23,11 @@ impl Place {
         Self::new("sqlite://data/state.db".to_owned())
     }
 
-    /// `None` without a cluster, which is an error in CI.
+    /// `None` without a server, which is an error in CI.
     pub(crate) async fn postgres() -> Option<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let Some(cluster) = variable("CLARION_TEST_POSTGRES") else {
-            assert!(variable("CI").is_none(), "CLARION_TEST_POSTGRES must be set in CI");
-            eprintln!("SKIPPED on Postgres: CLARION_TEST_POSTGRES is not set");
-            return None;
-        };
-        let name = format!("state_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut connection = PgConnection::connect(&cluster).await.unwrap();
-        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).await.unwrap();
-        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
-        let mut url = url::Url::parse(&cluster).unwrap();
-        url.set_path(&name);
-        Some(Self::new(url.to_string()))
+        let database = TestDatabase::fresh("state").await?;
+        let place = Self::new(database.url());
+        Some(Self { _database: Some(database), ..place })
     }
 
     pub(crate) async fn open(&self) -> Store {
@@ -53,11 +44,6 @@ impl Place {
 
     fn new(url: String) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, settings: Settings { url }, clock: Arc::new(ManualClock::at(noon())) }
+        Self { folder, settings: Settings { url }, clock: Arc::new(ManualClock::at(noon())), _database: None }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests are configured by their environment")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

@@ -17,7 +17,7 @@ async fn a_schema_changed_by_hand_is_named_and_repaired_by_a_replay() {
     let Some(database) = workspace.warehouse() else { return };
     workspace.sync();
     for (statement, named) in changes {
-        database.execute(statement).await;
+        database.run(statement).await;
         change_all(&simulator, statement);
         let ran = workspace.run(&["sync"]);
         assert_clean("the lake", audit_of(&workspace, &["lake"], &simulator).await);

@@ -188,7 +188,7 @@ async fn a_lease_that_was_lost_is_taken_again_and_nothing_is_written_without_it(
     // As when the server was restarted: the session that held the lock is gone, and another machine is faster.
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
          WHERE application_name LIKE 'clarion %' AND datname = current_database()";
-    state.execute(end).await;
+    state.run(end).await;
     // Its journal is another one, which it finds out after it has the lease.
     let other = elsewhere.run(&["sync"]).expect(1);
     assert!(other.stderr.contains("the journal lacks a segment"), "{}", other.stderr);

@@ -39,7 +39,7 @@ fn a_wrong_url_is_a_configuration_error_without_its_password() {
 #[tokio::test]
 async fn a_database_that_is_not_there_is_named() {
     let Some(db) = Database::fresh().await else { return };
-    let url = db.url().replace(&db.name, "no_such_database");
+    let url = db.url().replace(db.name(), "no_such_database");
     let error = destination(&url).expect("the URL is one").inspect().await.expect_err("it is not there");
     assert!(error.to_string().contains("no_such_database"), "{error}");
     assert!(!error.is_temporary());
@@ -48,7 +48,7 @@ async fn a_database_that_is_not_there_is_named() {
 #[tokio::test]
 async fn a_refused_permission_names_its_object() {
     let Some(db) = Database::fresh().await else { return };
-    let role = format!("reader_of_{}", db.name);
+    let role = format!("reader_of_{}", db.name());
     db.run(&format!("CREATE ROLE {role} LOGIN")).await;
     let url = db.url().replace("postgres@", &format!("{role}@"));
     let script = Script::new(Position::START, vec![Call::new("a", "2026-01-02T10:00:00Z", 2)]);
@@ -56,7 +56,7 @@ async fn a_refused_permission_names_its_object() {
     db.run(&format!("DROP ROLE {role}")).await;
     let error = begun.err().expect("it may not create a schema");
     assert!(error.to_string().contains("permission denied"), "{error}");
-    assert!(error.to_string().contains(&format!("database {}", db.name)), "{error}");
+    assert!(error.to_string().contains(&format!("database {}", db.name())), "{error}");
 }
 
 #[tokio::test]
