@@ -98,23 +98,27 @@ async fn what_is_in_flight_at_the_quotas_end_is_kept() {
 /// Syncs in full, a week later each time, until nothing is left; returns the weeks, six at most.
 fn full_syncs(workspace: &Workspace, control: &Control, weekly: u64, failpoints: &str) -> u32 {
     for week in 1..=6 {
-        let now = Utc::now() + TimeDelta::weeks(week.into());
-        control.set_now(now);
-        let now = now.to_rfc3339();
-        let environment = [("CLARION_TEST_NOW", now.as_str()), ("FAILPOINTS", failpoints)];
         let before = control.count();
-        let ran = workspace.run_with_env(&environment, &["sync", "--full"]);
-        assert!(control.count() - before <= weekly, "{} requests in week {week}", control.count() - before);
-        let status = workspace.run_with_env(&environment, &["status"]).expect(0);
+        let run = |hours, arguments: &[&str]| {
+            let now = wednesday() + TimeDelta::weeks(week.into()) + TimeDelta::hours(hours);
+            control.set_now(now);
+            let now = now.to_rfc3339();
+            let environment = [("CLARION_TEST_NOW", now.as_str()), ("FAILPOINTS", failpoints)];
+            let ran = workspace.run_with_env(&environment, arguments);
+            let requests = control.count() - before;
+            assert!(requests <= weekly, "{requests} requests in week {week}");
+            ran
+        };
+        let ran = run(0, &["sync", "--full"]);
+        let status = run(1, &["status"]).expect(0);
         let progress = &status.json["generation_progress"];
         assert_eq!(progress["complete"], ran.code == 0, "{progress}");
         if ran.code == 0 {
             return week;
         }
         assert_eq!(ran.code, 3, "{}", ran.stderr);
-        // Once more in the same week: nothing is left, and nothing is begun anew.
-        workspace.run_with_env(&environment, &["sync", "--full"]).expect(3);
-        assert!(control.count() - before <= weekly);
+        // Once more in the same week: hardly anything is left, and nothing is begun anew.
+        run(2, &["sync", "--full"]).expect(3);
     }
     6
 }
@@ -152,15 +156,15 @@ async fn a_full_list_larger_than_a_week_goes_on_where_it_stopped() {
     workspace.sync();
     let first = workspace.config();
     workspace.write_config(&first.replace("weekly_requests = 0", "weekly_requests = 4"));
-    let now = (Utc::now() + TimeDelta::weeks(1)).to_rfc3339();
-    let week = [("CLARION_TEST_NOW", now.as_str())];
-    workspace.run_with_env(&week, &["sync", "--full"]).expect(3);
-    let status = workspace.run_with_env(&week, &["status"]).expect(0);
+    let hour = |hours| (wednesday() + TimeDelta::weeks(1) + TimeDelta::hours(hours)).to_rfc3339();
+    let run = |at: &str, arguments: &[&str]| workspace.run_with_env(&[("CLARION_TEST_NOW", at)], arguments);
+    run(&hour(0), &["sync", "--full"]).expect(3);
+    let status = run(&hour(1), &["status"]).expect(0);
     assert_eq!(status.json["generation_progress"]["listed"], false);
     workspace.write_config(&first);
     control.reset_log();
-    workspace.run_with_env(&week, &["sync", "--full"]).expect(0);
-    let status = workspace.run_with_env(&week, &["status"]).expect(0);
+    run(&hour(2), &["sync", "--full"]).expect(0);
+    let status = run(&hour(3), &["status"]).expect(0);
     assert_eq!(status.json["generation"], 2);
     assert_eq!(status.json["generation_progress"]["complete"], true);
     assert_eq!(fetched_twice(&control), Vec::<String>::new());
@@ -203,6 +207,13 @@ fn raise_quota(workspace: &Workspace) {
     let config = workspace.config();
     let line = config.lines().find(|line| line.starts_with("weekly_requests")).unwrap();
     workspace.write_config(&config.replace(line, "weekly_requests = 100000"));
+}
+
+/// The noon of the next Wednesday: some hours later it is the same week.
+fn wednesday() -> DateTime<Utc> {
+    let today = Utc::now().date_naive();
+    let days = (9 - i64::from(today.weekday().num_days_from_monday())) % 7;
+    (today + TimeDelta::days(days)).and_hms_opt(12, 0, 0).unwrap().and_utc()
 }
 
 /// The vendor's week begins on Sunday, 00:00 GMT.

@@ -70,6 +70,9 @@ pub(crate) enum Command {
         /// List all of history and fetch every call again
         #[arg(long)]
         full: bool,
+        /// Mark as deleted whatever is gone at the vendor, also more than a fifth of a table within 7 days
+        #[arg(long)]
+        accept_deletes: bool,
     },
     /// Show what a sync, or with --from a backfill, would fetch and when it would end; at most one request a stream
     #[command(

@@ -217,3 +217,31 @@ async fn a_request_is_booked_in_the_week_in_which_it_leaves() {
         assert!(books.total_spent() >= wire.left().len() as u64);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_halt_lets_what_was_sent_come_in_and_nothing_leave() {
+    // The second one would be sent again, and all others wait for the pace.
+    let wire = Arc::new(Paced { refuse: vec![2], status: 503, ..Paced::new(400) });
+    let rig = Rig::new(wire.clone(), 10.0);
+    let ask = |id: usize| {
+        let source = rig.source.clone();
+        tokio::spawn(async move {
+            let key = RecordKey::parse(format!("c{id}")).unwrap();
+            source.details(&key, Purpose::Ready).await
+        })
+    };
+    let tasks: Vec<_> = (0..8).map(ask).collect();
+    sleep(Duration::from_millis(250)).await;
+    let sent = wire.left().len();
+    assert!((2..6).contains(&sent), "{sent} sent");
+    rig.source.halt();
+    let mut came = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => came += 1,
+            Err(error) => assert_eq!(error.kind(), Kind::Interrupted),
+        }
+    }
+    assert_eq!(came, sent - 1, "what was sent and answered is here");
+    assert_eq!(wire.left().len(), sent, "nothing left after the halt");
+}

@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
+use chrono::{SubsecRound as _, TimeDelta};
 use clarion_core::{
-    Kind, ListRequest, Purpose, Reason, Result, Slice, StreamName, Timestamp, Visibility, Window,
+    Kind, ListRequest, Listed, Purpose, Reason, RecordKey, Result, Slice, SourceRecord, Span, StreamName,
+    Timestamp, Visibility, Window, fault,
 };
 
+use crate::absent::Suspects;
 use crate::engine::Engine;
 use crate::listing::{CallSink, Publicity, public_ids};
 use crate::recorder::Recorder;
@@ -30,10 +33,11 @@ pub(crate) struct CallsPass<'e> {
     pub(crate) engine: &'e Engine,
     pub(crate) recorder: &'e mut Recorder,
     pub(crate) tally: &'e mut Tally,
+    pub(crate) suspects: Suspects,
 }
 
 /// A run of by-time slices.
-struct Span {
+struct Sweep {
     from: Timestamp,
     slice: u64,
     purpose: Purpose,
@@ -44,6 +48,7 @@ struct Span {
 
 impl CallsPass<'_> {
     pub(crate) async fn run(mut self) -> Result<()> {
+        self.suspects = Suspects::of_earlier_runs(self.engine).await?;
         if !self.recorder.has_history() {
             return self.history().await;
         }
@@ -52,11 +57,40 @@ impl CallsPass<'_> {
             ended => ended?,
         }
         // A listing of all history shows the recent calls as well.
-        if history_is_open(|name| self.recorder.cursor(name)) {
-            self.history().await
+        let listed = if history_is_open(|name| self.recorder.cursor(name)) {
+            match self.history().await {
+                Err(error) if error.kind() == Kind::Quota => {
+                    // What is left of the week may be kept for the forward sync: recent calls stay fresh.
+                    self.tally.errors.push(error);
+                    self.relist().await
+                }
+                ended => ended,
+            }
         } else {
             self.relist().await
+        };
+        if listed.is_err() && fault::defect("pipeline.hole_is_proof") {
+            let all = Span { from: Timestamp::UNIX_EPOCH, to: None };
+            self.suspects.queue(self.engine, self.recorder, all, &HashSet::new()).await?;
         }
+        self.suspects.report(self.engine, self.tally).await?;
+        listed
+    }
+
+    /// Lists the moment in which a call now lies, so that `calls` shows it there. Returns the ids that are listed.
+    pub(crate) async fn moment_of(&mut self, call: &SourceRecord) -> Result<HashSet<RecordKey>> {
+        let tick = TimeDelta::milliseconds(1);
+        let window = match (call.time, call.modified) {
+            (Some(time), _) => {
+                let from = time.trunc_subsecs(3);
+                Window::ByTime { from, to: Some(from + tick) }
+            }
+            // Without a time it shows only where no time is asked for.
+            (None, Some(at)) => Window::Modified { after: at - tick, before: at + tick },
+            (None, None) => return Ok(HashSet::new()),
+        };
+        let listed = self.list(self.request(window, Purpose::Reread, 0), None, Reason::Ready).await?;
+        Ok(listed.1)
     }
 
     /// Lists all of history by time, or the rest of it: what earlier runs proved since it began is passed over.
@@ -72,9 +106,14 @@ impl CallsPass<'_> {
 
         let is_first = !self.recorder.has_history();
         let purpose = if is_first { Purpose::Backfill } else { Purpose::Generation };
-        let span =
-            Span { from: start, slice: HISTORY_SLICE, purpose, first: Reason::Backfill, since: Some(anchor) };
-        self.slices(span).await?;
+        let sweep = Sweep {
+            from: start,
+            slice: HISTORY_SLICE,
+            purpose,
+            first: Reason::Backfill,
+            since: Some(anchor),
+        };
+        self.slices(sweep).await?;
         match self.without_time(start, self.rows_proved(anchor, start)).await {
             // Every call that has a time was listed: what has none must not hold up what comes new.
             Err(error) if error.kind() == Kind::Unproven => self.tally.hole(&error),
@@ -139,28 +178,28 @@ impl CallsPass<'_> {
         let now = self.engine.stores.clock.now();
         let from = now - self.engine.streams.calls.relist.as_chrono();
         let (purpose, first) = (Purpose::Forward, Reason::Ready);
-        self.slices(Span { from, slice: RELIST_SLICE, purpose, first, since: None }).await
+        self.slices(Sweep { from, slice: RELIST_SLICE, purpose, first, since: None }).await
     }
 
-    /// Lists from `span.from` to the open end, slice by slice, the public ids of each slice first.
-    async fn slices(&mut self, span: Span) -> Result<()> {
-        let mut from = span.from;
+    /// Lists from `sweep.from` to the open end, slice by slice, the public ids of each slice first.
+    async fn slices(&mut self, sweep: Sweep) -> Result<()> {
+        let mut from = sweep.from;
         let mut hole = None;
         loop {
             let mut end = None;
-            if let Some(anchor) = span.since {
+            if let Some(anchor) = sweep.since {
                 let Some(unproved) = self.unproved(anchor, from) else { break };
                 from = unproved;
                 end = self.next_proved(anchor, from);
             }
             let (publicity, to) = self
-                .public_slice(self.request(Window::ByTime { from, to: end }, span.purpose, span.slice))
+                .public_slice(self.request(Window::ByTime { from, to: end }, sweep.purpose, sweep.slice))
                 .await?;
-            let rows = if matches!(publicity, Publicity::AllPublic) { span.slice } else { 0 };
+            let rows = if matches!(publicity, Publicity::AllPublic) { sweep.slice } else { 0 };
             let to = to.or(end);
-            let request = self.request(Window::ByTime { from, to }, span.purpose, rows);
-            let listed = match (self.list(request, Some(publicity), span.first).await, to) {
-                // What lies behind a hole is listed all the same; the span stays unproved.
+            let request = self.request(Window::ByTime { from, to }, sweep.purpose, rows);
+            let listed = match (self.list(request, Some(publicity), sweep.first).await, to) {
+                // What lies behind a hole is listed all the same; the sweep stays unproved.
                 (Err(error), Some(behind)) if error.kind() == Kind::Unproven => {
                     hole.replace(error).iter().for_each(|earlier| self.tally.hole(earlier));
                     self.recorder.flush().await?;
@@ -173,8 +212,11 @@ impl CallsPass<'_> {
                 }
                 (Ok(listed), _) => listed,
             };
+            let (listed, seen) = listed;
             let to = listed.covered_to.or(to);
-            if span.since.is_some() {
+            self.recorder.flush().await?;
+            self.suspects.queue(self.engine, self.recorder, Span { from, to }, &seen).await?;
+            if sweep.since.is_some() {
                 let proved_at = self.engine.stores.clock.now();
                 let stream = StreamName::CALLS;
                 self.recorder.add_slice(Slice { stream, from, to, proved_at, rows: listed.seen });
@@ -202,12 +244,19 @@ impl CallsPass<'_> {
         request: ListRequest,
         publicity: Option<Publicity>,
         first: Reason,
-    ) -> Result<clarion_core::Listed> {
+    ) -> Result<(Listed, HashSet<RecordKey>)> {
         let publicity = publicity.unwrap_or_else(|| self.publicity_on_demand(&request));
         let source = self.engine.source.clone();
-        let mut sink =
-            CallSink { recorder: self.recorder, tally: self.tally, publicity, seen: HashSet::new(), first };
-        source.list(request, &mut sink).await
+        let mut sink = CallSink {
+            recorder: self.recorder,
+            tally: self.tally,
+            publicity,
+            seen: HashSet::new(),
+            first,
+            suspects: &mut self.suspects,
+        };
+        let listed = source.list(request, &mut sink).await?;
+        Ok((listed, sink.seen))
     }
 
     fn publicity_on_demand(&self, request: &ListRequest) -> Publicity {

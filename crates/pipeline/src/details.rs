@@ -12,6 +12,7 @@ use futures::future;
 use futures::stream::{self, StreamExt as _};
 use tokio::time::{Instant, timeout_at};
 
+use crate::absent;
 use crate::engine::Engine;
 use crate::generation::Share;
 use crate::judge::{self, Version};
@@ -20,6 +21,7 @@ use crate::on_demand::queue_asked;
 use crate::record::Arrival;
 use crate::recorder::Recorder;
 use crate::tally::Tally;
+use crate::tombstones::Guard;
 
 /// Entries taken from the queue at a time.
 const BATCH: u32 = 512;
@@ -34,14 +36,74 @@ pub(crate) struct DetailsPass<'e> {
     pub(crate) engine: &'e Engine,
     pub(crate) recorder: &'e mut Recorder,
     pub(crate) tally: &'e mut Tally,
-    pub(crate) share: Share,
+    share: Share,
+    pub(crate) guard: Guard,
     pub(crate) failures_in_a_row: u32,
-    /// Leave everything that nobody asked for by notification.
-    pub(crate) only_asked: bool,
+    pub(crate) unlisted: Unlisted,
+    only_asked: bool,
 }
 
-impl DetailsPass<'_> {
+/// Suspects that are there, where they were and not listed: the list is wrong and not the calls.
+#[derive(Default)]
+pub(crate) struct Unlisted {
+    pub(crate) count: u64,
+    pub(crate) in_a_row: u32,
+}
+
+impl Unlisted {
+    /// Whether the list has lost all credit: asking for more suspects would only burn quota.
+    fn is_the_rule(&self) -> bool {
+        self.in_a_row >= OUTAGE
+    }
+}
+
+/// What is known of the calls of a batch.
+pub(crate) struct Batch {
+    pub(crate) calls: HashMap<RecordKey, Known>,
+    pub(crate) details: HashMap<RecordKey, Known>,
+    /// Suspects that are still there, to be looked for where they are now.
+    found: Vec<(QueueEntry, SourceRecord)>,
+}
+
+impl<'e> DetailsPass<'e> {
+    pub(crate) fn new(
+        engine: &'e Engine,
+        recorder: &'e mut Recorder,
+        tally: &'e mut Tally,
+        share: Share,
+        guard: Guard,
+    ) -> Self {
+        Self {
+            engine,
+            recorder,
+            tally,
+            share,
+            guard,
+            failures_in_a_row: 0,
+            unlisted: Unlisted::default(),
+            only_asked: false,
+        }
+    }
+
+    /// Leaves everything that nobody asked for by notification.
+    pub(crate) fn only_asked(self) -> Self {
+        Self { only_asked: true, ..self }
+    }
+
     pub(crate) async fn run(mut self) -> Result<()> {
+        let ended = self.drain().await;
+        self.guard.report(self.tally);
+        if self.unlisted.count > 0 {
+            self.tally.warn(format!(
+                "{} calls are not in the list and have details: they were kept",
+                self.unlisted.count
+            ));
+        }
+        ended?;
+        self.recorder.flush().await
+    }
+
+    async fn drain(&mut self) -> Result<()> {
         let stores = &self.engine.stores;
         let now = stores.clock.now();
         let due: u64 = stores.state.queue_depth(now).await?.values().map(|(_, due)| due).sum();
@@ -53,13 +115,11 @@ impl DetailsPass<'_> {
             if self.only_asked {
                 batch.retain(|entry| entry.reason == Reason::OnDemand);
             }
-            let Some(last) = batch.last() else {
-                return self.recorder.flush().await;
-            };
+            let Some(last) = batch.last() else { return Ok(()) };
             let last = last.clone();
             self.batch(batch).await?;
             if self.share.is_spent_on(last.reason) {
-                return self.recorder.flush().await;
+                return Ok(());
             }
             after = Some(last);
         }
@@ -79,12 +139,33 @@ impl DetailsPass<'_> {
     }
 
     /// Fetches these, as far as the share goes.
-    pub(crate) async fn batch(&mut self, batch: Vec<QueueEntry>) -> Result<()> {
-        let keys: Vec<RecordKey> = batch.iter().map(|entry| entry.key.clone()).collect();
+    pub(crate) async fn batch(&mut self, entries: Vec<QueueEntry>) -> Result<()> {
+        let keys: Vec<RecordKey> = entries.iter().map(|entry| entry.key.clone()).collect();
         let calls = self.recorder.known(&StreamName::CALLS, &keys).await?;
-        let known = self.recorder.known(&StreamName::CALL_DETAILS, &keys).await?;
-        let wanted: Vec<QueueEntry> = batch.into_iter().filter(|entry| self.share.take(entry)).collect();
+        let details = self.recorder.known(&StreamName::CALL_DETAILS, &keys).await?;
+        let mut batch = Batch { calls, details, found: Vec::new() };
+        let wanted = entries.into_iter().filter(|entry| self.wants(entry, &batch)).collect();
+        self.fetch(wanted, &mut batch).await?;
+        for (entry, record) in std::mem::take(&mut batch.found) {
+            self.find(&entry, &record, &batch).await?;
+        }
+        Ok(())
+    }
 
+    /// Whether this run makes the request.
+    fn wants(&mut self, entry: &QueueEntry, batch: &Batch) -> bool {
+        if entry.reason != Reason::Missing {
+            return self.share.take(entry);
+        }
+        if absent::is_settled(batch.calls.get(&entry.key), entry.time) {
+            self.recorder.done(&entry.stream, &entry.key);
+            return false;
+        }
+        self.share.has(entry) && self.guard.take() && self.share.take(entry)
+    }
+
+    /// Makes the requests, several at a time. Ends early on what concerns all, but not before what was sent came in.
+    async fn fetch(&mut self, wanted: Vec<QueueEntry>, batch: &mut Batch) -> Result<()> {
         let source = self.engine.source.clone();
         let fetch = |entry: QueueEntry| {
             let source = source.clone();
@@ -93,15 +174,21 @@ impl DetailsPass<'_> {
                 (entry, fetched)
             }
         };
-        let open = AtomicBool::new(true);
-        let wanted = stream::iter(wanted).take_while(|_| future::ready(open.load(Ordering::Relaxed)));
+        let (open, credit) = (AtomicBool::new(true), AtomicBool::new(!self.unlisted.is_the_rule()));
+        let wanted = stream::iter(wanted)
+            .take_while(|_| future::ready(open.load(Ordering::Relaxed)))
+            .filter(|entry| future::ready(entry.reason != Reason::Missing || credit.load(Ordering::Relaxed)));
         let mut answers = wanted.map(fetch).buffer_unordered(self.engine.concurrency.max(1));
         let mut ended = Ended::default();
         while let Some((entry, fetched)) = ended.bound(answers.next()).await {
-            let private = calls.get(&entry.key).and_then(|call| call.private);
             match fetched {
-                Ok(Fetched::Record(record)) => self.take(&entry, &record, private, &known).await?,
-                Ok(Fetched::Missing) => self.missing(&entry, calls.contains_key(&entry.key)),
+                Ok(Fetched::Record(_))
+                    if entry.reason == Reason::Missing && fault::defect("pipeline.delete_unconfirmed") =>
+                {
+                    self.missing(&entry, batch).await?;
+                }
+                Ok(Fetched::Record(record)) => self.came(entry, record, batch).await?,
+                Ok(Fetched::Missing) => self.missing(&entry, batch).await?,
                 Err(error) => {
                     if let Err(error) = self.failed(entry, error) {
                         open.store(false, Ordering::Relaxed);
@@ -112,20 +199,35 @@ impl DetailsPass<'_> {
                     }
                 }
             }
+            credit.store(!self.unlisted.is_the_rule(), Ordering::Relaxed);
             self.recorder.breathe().await?;
         }
         ended.error.map_or(Ok(()), Err)
     }
 
-    async fn take(
+    async fn came(&mut self, entry: QueueEntry, record: SourceRecord, batch: &mut Batch) -> Result<()> {
+        self.failures_in_a_row = 0;
+        if entry.reason != Reason::Missing {
+            return self.take(&entry, &record, batch).await;
+        }
+        self.guard.give_back();
+        self.weigh(&entry, &record, batch);
+        // Where private calls are not asked for, the list must first show that this one is public.
+        if self.engine.include_private {
+            self.take(&entry, &record, batch).await?;
+        }
+        batch.found.push((entry, record));
+        Ok(())
+    }
+
+    pub(crate) async fn take(
         &mut self,
         entry: &QueueEntry,
         record: &SourceRecord,
-        private: Option<bool>,
-        known: &HashMap<RecordKey, Known>,
+        batch: &Batch,
     ) -> Result<()> {
         let stores = &self.engine.stores;
-        self.failures_in_a_row = 0;
+        let private = batch.calls.get(&record.key).and_then(|call| call.private);
         let at = stores.clock.now();
         let arrival = Arrival {
             stream: &StreamName::CALL_DETAILS,
@@ -136,7 +238,7 @@ impl DetailsPass<'_> {
             generation: self.recorder.generation(),
         };
         let next = arrival.known();
-        let previous = known.get(&record.key);
+        let previous = batch.details.get(&record.key);
         let version = judge::version(previous, next.hash, private);
         self.tally.count(&StreamName::CALL_DETAILS, version);
         match previous.filter(|_| version == Version::Same) {
@@ -144,27 +246,17 @@ impl DetailsPass<'_> {
             None => self.recorder.write(&arrival.entry(), next).await?,
         }
         self.recorder.done(&entry.stream, &entry.key);
-        if let Some(again) = judge::after_details(record, entry.attempts, at) {
-            self.recorder.queue(again);
-        }
+        self.look_again(entry, record);
         stores.observer.notice(Event::Fetched { stream: StreamName::CALL_DETAILS, records: 1 });
         Ok(())
     }
 
-    /// 404: logged and counted. A tombstone needs a proven listing by time as well.
-    fn missing(&mut self, entry: &QueueEntry, listed: bool) {
-        self.failures_in_a_row = 0;
-        if listed {
-            self.tally.warn(format!(
-                "call {} was listed but has no details (404): it was deleted meanwhile",
-                entry.key
-            ));
-            return self.recorder.done(&entry.stream, &entry.key);
+    pub(crate) fn look_again(&mut self, entry: &QueueEntry, record: &SourceRecord) {
+        // A suspect's attempts are those of the question whether it is there.
+        let attempts = if entry.reason == Reason::Missing { 0 } else { entry.attempts };
+        if let Some(again) = judge::after_details(record, attempts, self.engine.stores.clock.now()) {
+            self.recorder.queue(again);
         }
-        let unknown =
-            Error::new(Kind::NotFound, "asked for by notification, but the vendor has no such call");
-        self.tally.warn(format!("call {}: {unknown}", entry.key));
-        self.reject(entry, &unknown);
     }
 
     /// What failed for good is rejected, what failed for now stays queued, what concerns all ends the phase.
@@ -185,7 +277,7 @@ impl DetailsPass<'_> {
         Ok(())
     }
 
-    fn reject(&mut self, entry: &QueueEntry, error: &Error) {
+    pub(crate) fn reject(&mut self, entry: &QueueEntry, error: &Error) {
         self.tally.stream(&StreamName::CALL_DETAILS).rejected += 1;
         self.recorder.done(&entry.stream, &entry.key);
         self.recorder.reject(Rejected {

@@ -128,6 +128,15 @@ impl Share {
         allowed
     }
 
+    /// Whether there is a share left for such a request.
+    pub(crate) fn has(&self, entry: &QueueEntry) -> bool {
+        match entry.reason {
+            Reason::Missing | Reason::Reread => self.rereads > 0,
+            Reason::Generation => self.generation > 0,
+            Reason::OnDemand | Reason::Ready | Reason::Changed | Reason::Backfill => true,
+        }
+    }
+
     /// Whether nothing of the queue's last reason may be fetched any more in this run.
     pub(crate) fn is_spent_on(&self, reason: Reason) -> bool {
         reason == Reason::Generation && self.generation == 0

@@ -4,6 +4,7 @@ use chrono::Duration;
 use clarion_core::json::Json;
 use clarion_core::{
     Fingerprint, Fingerprinter, Known, QueueEntry, Reason, SourceRecord, StatusClass, StreamName, Timestamp,
+    fault,
 };
 
 /// How a record compares with the last version that the journal has.
@@ -65,7 +66,7 @@ fn details_reason(
         return Some(first);
     }
     let before = Fingerprint { hash: previous.fingerprint, paths: previous.paths };
-    if prints.changed(before, record) {
+    if prints.changed(before, record) || fault::defect("pipeline.new_field_is_change") {
         return Some(Reason::Changed);
     }
     // Only a field that did not exist before: the vendor may have added it to every call at once.

@@ -5,9 +5,11 @@
 //! Extraction writes the journal and nothing else; loading reads the journal and nothing else. Between the two
 //! stands the recorder, which makes data durable before the progress that covers it.
 
+mod absent;
 mod backfill;
 mod belt;
 mod calls;
+mod confirm;
 mod details;
 mod engine;
 mod generation;
@@ -28,6 +30,7 @@ mod snapshot;
 mod status;
 mod sync;
 mod tally;
+mod tombstones;
 
 pub use backfill::{BackfillOptions, Backfills};
 pub use engine::{Engine, Stores, Writer};

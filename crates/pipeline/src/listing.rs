@@ -10,6 +10,7 @@ use clarion_core::{
     StreamName, Timestamp, Visibility,
 };
 
+use crate::absent::Suspects;
 use crate::judge::{self, Version};
 use crate::privacy;
 use crate::record::Arrival;
@@ -35,6 +36,8 @@ pub(crate) struct CallSink<'r> {
     pub(crate) seen: HashSet<RecordKey>,
     /// Why details of calls that are ready for the first time are fetched.
     pub(crate) first: Reason,
+    /// Calls that earlier listings did not show.
+    pub(crate) suspects: &'r mut Suspects,
 }
 
 #[async_trait]
@@ -57,7 +60,7 @@ impl CallSink<'_> {
         }
         let flags: Vec<(RecordKey, bool)> =
             records.iter().filter_map(|record| self.flipped(known.get(&record.key)?, record)).collect();
-        privacy::pass_on(self.recorder, self.tally, &flags).await?;
+        privacy::pass_on(self.recorder, self.tally, &StreamName::CALL_DETAILS, &flags).await?;
         for record in records {
             self.take(known.get(&record.key), &record).await?;
         }
@@ -81,6 +84,9 @@ impl CallSink<'_> {
         let version = judge::version(previous, hash, private);
         if self.seen.insert(record.key.clone()) || version != Version::Same {
             self.tally.count(&StreamName::CALLS, version);
+        }
+        if self.suspects.clear(&record.key) {
+            self.recorder.done(&StreamName::CALL_DETAILS, &record.key);
         }
         if version == Version::Same {
             return Ok(());

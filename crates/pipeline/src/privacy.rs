@@ -12,14 +12,15 @@ use crate::judge;
 use crate::recorder::Recorder;
 use crate::tally::Tally;
 
-/// Gives the details of these calls their new flags, where they have others.
+/// Gives these records of `calls` or `call_details` their new flags, where they have others.
 pub(crate) async fn pass_on(
     recorder: &mut Recorder,
     tally: &mut Tally,
+    stream: &StreamName,
     flags: &[(RecordKey, bool)],
 ) -> Result<()> {
     let mut by_segment: BTreeMap<SegmentNo, Vec<Known>> = BTreeMap::new();
-    for version in last_versions(recorder, flags).await? {
+    for version in last_versions(recorder, stream, flags).await? {
         by_segment.entry(version.position.segment).or_default().push(version);
     }
     for (segment, versions) in by_segment {
@@ -30,7 +31,7 @@ pub(crate) async fn pass_on(
                 Some(entry) if entry.key == version.key && entry.stream == version.stream => {
                     let entry = Entry { private: version.private, time: version.time, ..entry.clone() };
                     recorder.write(&entry, version).await?;
-                    tally.stream(&StreamName::CALL_DETAILS).changed += 1;
+                    tally.stream(stream).changed += 1;
                 }
                 // Not in the journal any more: then it has to be fetched.
                 _ => recorder.queue(judge::queue_entry(&version, Reason::Changed, version.checked_at)),
@@ -42,16 +43,20 @@ pub(crate) async fn pass_on(
 }
 
 /// The details' versions whose flag is another, with the new flag.
-async fn last_versions(recorder: &mut Recorder, flags: &[(RecordKey, bool)]) -> Result<Vec<Known>> {
+async fn last_versions(
+    recorder: &mut Recorder,
+    stream: &StreamName,
+    flags: &[(RecordKey, bool)],
+) -> Result<Vec<Known>> {
     if flags.is_empty() || fault::defect("pipeline.flag_stays") {
         return Ok(Vec::new());
     }
     let keys: Vec<RecordKey> = flags.iter().map(|(key, _)| key.clone()).collect();
-    let mut known = recorder.known(&StreamName::CALL_DETAILS, &keys).await?;
+    let mut known = recorder.known(stream, &keys).await?;
     if known.values().any(|version| version.position.segment == SegmentNo::MAX) {
         // Journalled by this run and in no segment yet.
         recorder.flush().await?;
-        known = recorder.known(&StreamName::CALL_DETAILS, &keys).await?;
+        known = recorder.known(stream, &keys).await?;
     }
     let new: HashMap<&RecordKey, bool> = flags.iter().map(|(key, private)| (key, *private)).collect();
     let changed = known.into_values().filter_map(|version| {

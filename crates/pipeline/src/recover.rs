@@ -73,6 +73,10 @@ async fn previous_versions(
     let mut keys: HashMap<StreamName, Vec<RecordKey>> = HashMap::new();
     for entry in entries.iter().flatten() {
         keys.entry(entry.stream.clone()).or_default().push(entry.key.clone());
+        // The deletion of a call ends with the call itself, which may not have come to it.
+        if entry.op == Op::Delete && entry.stream == StreamName::CALL_DETAILS {
+            keys.entry(StreamName::CALLS).or_default().push(entry.key.clone());
+        }
     }
     let mut known = HashMap::new();
     for (stream, keys) in keys {
@@ -89,6 +93,9 @@ fn adopt_entry(
     entry: &Entry,
     generation: u32,
 ) {
+    if entry.op == Op::Delete {
+        return adopt_deletion(recorder, latest, entry);
+    }
     let id = (entry.stream.clone(), entry.key.clone());
     let previous = latest.get(&id);
     let record = source_record(entry);
@@ -103,8 +110,8 @@ fn adopt_entry(
         fingerprint,
         generation,
     };
-    let known = Known { gone: entry.op == Op::Delete, ..arrival.known() };
-    if is_call && entry.op == Op::Upsert {
+    let known = arrival.known();
+    if is_call {
         let first = if recorder.has_history() { Reason::Ready } else { Reason::Backfill };
         if let Some(due) = judge::after_listing(previous, &known, &recorder.prints, &json, first) {
             recorder.queue(due);
@@ -115,12 +122,39 @@ fn adopt_entry(
     if entry.stream == StreamName::CALL_DETAILS && fetched {
         recorder.done(&entry.stream, &entry.key);
         // How often it was looked at before is not in the journal: the pauses begin anew.
-        if entry.op == Op::Upsert
-            && let Some(again) = judge::after_details(&record, 0, entry.observed_at)
-        {
+        if let Some(again) = judge::after_details(&record, 0, entry.observed_at) {
             recorder.queue(again);
         }
     }
+    latest.insert(id, known.clone());
+    recorder.note_line(known);
+}
+
+/// A call is deleted in two steps, its details first. Between them it stays a suspect.
+fn adopt_deletion(
+    recorder: &mut Recorder,
+    latest: &mut HashMap<(StreamName, RecordKey), Known>,
+    entry: &Entry,
+) {
+    if entry.stream == StreamName::CALLS {
+        recorder.done(&StreamName::CALL_DETAILS, &entry.key);
+    } else if let Some(call) = latest.get(&(StreamName::CALLS, entry.key.clone())).filter(|call| !call.gone) {
+        recorder.queue(judge::queue_entry(call, Reason::Missing, entry.observed_at));
+    }
+    let id = (entry.stream.clone(), entry.key.clone());
+    let previous = latest.get(&id).cloned().unwrap_or_else(|| {
+        let record = source_record(entry);
+        Arrival {
+            stream: &entry.stream,
+            record: &record,
+            private: None,
+            at: entry.observed_at,
+            fingerprint: Fingerprint::default(),
+            generation: 0,
+        }
+        .known()
+    });
+    let known = Known { gone: true, absent: 0, checked_at: entry.observed_at, ..previous };
     latest.insert(id, known.clone());
     recorder.note_line(known);
 }

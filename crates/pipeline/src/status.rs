@@ -8,12 +8,15 @@ use serde::Serialize;
 use crate::calls::{FORWARD, history_is_open};
 use crate::engine::Engine;
 use crate::generation;
+use crate::settings::DetailsMode;
 
 #[derive(Debug, Serialize)]
 pub struct Status {
     pub runs: Vec<serde_json::Value>,
     pub streams: Vec<StreamStatus>,
     pub queue: Vec<QueueStatus>,
+    /// Calls that a proved listing did not show and that no 404 has confirmed as deleted.
+    pub suspects: u64,
     pub quota: QuotaStatus,
     pub journal: JournalStatus,
     pub destinations: Vec<DestinationStatus>,
@@ -46,6 +49,8 @@ pub struct StreamStatus {
     pub enabled: bool,
     pub rows: u64,
     pub last_success: Option<Timestamp>,
+    /// By when an edit or a deletion at the vendor is seen here.
+    pub seen_by: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,6 +124,7 @@ impl Engine {
             runs,
             streams: self.stream_status().await?,
             queue: queue.collect(),
+            suspects: depth.get(&Reason::Missing).map_or(0, |(waiting, _)| *waiting),
             quota: self.quota_status(&self.stores.ledger.week(now).await?),
             journal: JournalStatus {
                 segments: segments.len() as u64,
@@ -183,6 +189,7 @@ impl Engine {
         let mut status = Vec::new();
         for (stream, mode, enabled) in streams {
             status.push(StreamStatus {
+                seen_by: self.seen_by(&stream),
                 cursor: cursors.get(&format!("{stream}.forward")).copied(),
                 rows: self.stores.state.count_known(&stream).await?,
                 name: stream.to_string(),
@@ -193,6 +200,23 @@ impl Engine {
             });
         }
         Ok(status)
+    }
+
+    /// The bound on how stale a stream's tables may be, in words.
+    fn seen_by(&self, stream: &StreamName) -> String {
+        let relist = String::from(self.streams.calls.relist);
+        let details = &self.streams.call_details;
+        let all = match details.mode {
+            DetailsMode::Full => format!("one generation ({})", String::from(details.generation_every)),
+            DetailsMode::Changed => "`sync --full`".to_owned(),
+        };
+        if *stream == StreamName::USERS {
+            "next sync; a deletion: the one after".to_owned()
+        } else if *stream == StreamName::CALLS {
+            format!("next sync (calls of the last {relist} and to come); all others: {all}")
+        } else {
+            format!("as calls, where the list shows it; the rest: {all}")
+        }
     }
 
     async fn last_success(&self) -> Result<Option<Timestamp>> {

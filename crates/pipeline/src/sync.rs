@@ -6,6 +6,7 @@ use clarion_core::{
 };
 use tokio::time::timeout;
 
+use crate::absent::Suspects;
 use crate::backfill::{BackfillOptions, Portion, Round, Worker};
 use crate::calls::CallsPass;
 use crate::details::{DetailsPass, IN_FLIGHT};
@@ -18,6 +19,7 @@ use crate::recorder::{Recorder, stored_checkpoint};
 use crate::recover::recover;
 use crate::snapshot::sync_snapshot;
 use crate::tally::Tally;
+use crate::tombstones::Guard;
 
 #[derive(Debug, Clone, Default)]
 pub struct SyncOptions {
@@ -27,6 +29,8 @@ pub struct SyncOptions {
     pub full: bool,
     /// Only the details that were asked for by notification; nothing is listed.
     pub on_demand: bool,
+    /// Mark as deleted whatever is gone, also more than a fifth of a table.
+    pub accept_deletes: bool,
 }
 
 /// What a run does before it loads.
@@ -120,7 +124,11 @@ impl Engine {
             let round = self.until_stopped(self.round(writer, work, &mut tally)).await;
             let is_last = !matches!(round, Ok(Round::More));
             if let Err(error) = round {
-                tally.errors.push(error);
+                // One that says that the quota is spent is enough.
+                let told = |earlier: &Error| earlier.kind() == Kind::Quota && error.kind() == Kind::Quota;
+                if !tally.errors.iter().any(told) {
+                    tally.errors.push(error);
+                }
                 tally.errors.extend(self.save_what_came(writer).await.err());
             }
             tally.errors.extend(self.source.settle().await.err());
@@ -171,21 +179,21 @@ impl Engine {
         }
         let wanted = |stream: &StreamName| options.streams.is_empty() || options.streams.contains(stream);
         if self.streams.users.enabled && wanted(&StreamName::USERS) {
-            let done = sync_snapshot(self, recorder, tally, &StreamName::USERS).await;
+            let done = sync_snapshot(self, recorder, tally, &StreamName::USERS, options.accept_deletes).await;
             note(tally, done)?;
         }
         generation::begin_if_due(self, recorder, options.full).await?;
         if self.streams.calls.enabled && wanted(&StreamName::CALLS) {
             let _phase = Phase::begin(self.stores.observer.as_ref(), StreamName::CALLS, None);
-            let pass = CallsPass { engine: self, recorder, tally };
+            let pass = CallsPass { engine: self, recorder, tally, suspects: Suspects::default() };
             let done = pass.run().await;
             note(tally, done)?;
             recorder.flush().await?;
         }
         if self.streams.call_details.enabled && wanted(&StreamName::CALL_DETAILS) {
             let share = Share::of_this_run(self, recorder, options.full).await?;
-            let only_asked = false;
-            let pass = DetailsPass { engine: self, recorder, tally, share, failures_in_a_row: 0, only_asked };
+            let guard = Guard::of(&self.stores, StreamName::CALLS, options.accept_deletes).await?;
+            let pass = DetailsPass::new(self, recorder, tally, share, guard);
             let done = pass.run().await;
             recorder.flush().await?;
             note(tally, done)?;
@@ -199,10 +207,9 @@ impl Engine {
             queue_asked(&self.stores, recorder).await?;
             return Ok(());
         }
-        let share = Share::nothing();
-        let pass =
-            DetailsPass { engine: self, recorder, tally, share, failures_in_a_row: 0, only_asked: true };
-        let done = pass.run().await;
+        let guard = Guard::shut(StreamName::CALLS);
+        let pass = DetailsPass::new(self, recorder, tally, Share::nothing(), guard);
+        let done = pass.only_asked().run().await;
         recorder.flush().await?;
         note(tally, done)
     }

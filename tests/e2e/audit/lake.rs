@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::tables::{Kind, NULL, Rows, Table};
 
-/// The rows of a table; none if its folder is not there. An unreadable file is an error that names it.
+/// The rows of a table that are not marked as deleted; none if its folder is not there. An unreadable file is an error that names it.
 pub(crate) fn rows(table: &Table, lake: &Path) -> Result<Rows, String> {
     let mut rows = Rows::new();
     for file in files(&lake.join(table.name)) {
@@ -50,7 +50,9 @@ fn append(table: &Table, batch: &RecordBatch, rows: &mut Rows) -> Result<(), Str
         let column = batch.column_by_name(name).ok_or_else(|| format!("there is no column {name}"))?;
         columns.push(cells(column, *kind)?);
     }
-    rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()));
+    let marks = batch.column_by_name("_deleted_at").ok_or("there is no column _deleted_at")?;
+    let kept = (0..batch.num_rows()).filter(|row| marks.is_null(*row));
+    rows.extend(kept.map(|row| columns.iter().map(|column| column[row].clone()).collect()));
     Ok(())
 }
 

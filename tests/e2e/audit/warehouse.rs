@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::tables::{Kind, NULL, Rows, Table};
 use crate::harness::Database;
 
-/// The rows of a table; none if it is not there.
+/// The rows of a table that are not marked as deleted; none if it is not there.
 pub(crate) async fn rows(table: &Table, database: &Database) -> Rows {
     let there = database.text(&format!("SELECT to_regclass('clari.{}')::text", table.name)).await;
     if there.is_empty() {
@@ -16,7 +16,9 @@ pub(crate) async fn rows(table: &Table, database: &Database) -> Rows {
         Kind::Time => format!("(extract(epoch FROM \"{name}\") * 1000000)::bigint::text AS c{at}"),
     };
     let columns: Vec<String> = table.columns.iter().enumerate().map(cell).collect();
-    let rows = database.rows(&format!("SELECT {} FROM clari.{}", columns.join(", "), table.name)).await;
+    let rows = database
+        .rows(&format!("SELECT {} FROM clari.{} WHERE _deleted_at IS NULL", columns.join(", "), table.name))
+        .await;
     rows.iter().map(|row| cells(row, table.columns.len())).collect()
 }
 

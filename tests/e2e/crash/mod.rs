@@ -2,6 +2,7 @@
 //!
 //! Every scenario also runs with a planted defect that it must catch, and a fail point that never fired fails the test.
 
+mod deletions;
 mod first_sync;
 mod kill;
 mod later_sync;

@@ -33,9 +33,11 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         Command::Init { force } => init::run(args, *force).await,
         Command::Check => check::run(args).await,
         Command::Streams => streams::run(args).await,
-        Command::Sync { streams, full } => sync::run(args, streams, *full).await,
         Command::Plan { from, to, streams } => plan::run(args, from.as_deref(), to.as_deref(), streams).await,
         Command::Backfill { from, to } => backfill::run(args, from, to.as_deref()).await,
+        Command::Sync { streams, full, accept_deletes } => {
+            sync::run(args, streams, *full, *accept_deletes).await
+        }
         Command::Run => run::run(args).await,
         Command::Load { destination } => load::run(args, destination.as_deref(), false).await,
         Command::Replay { destination } => load::run(args, Some(destination), true).await,

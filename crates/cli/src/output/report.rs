@@ -63,10 +63,10 @@ fn streams(report: &RunReport) {
     }
     out!();
     let rows = report.streams.iter().map(|(name, stream)| {
-        let counts = [stream.fetched, stream.new, stream.changed, stream.rejected];
+        let counts = [stream.fetched, stream.new, stream.changed, stream.deleted, stream.rejected];
         [vec![name.clone()], counts.map(grouped).to_vec()].concat()
     });
-    table(&["stream", "fetched", "new", "changed", "rejected"], rows.collect());
+    table(&["stream", "fetched", "new", "changed", "deleted", "rejected"], rows.collect());
 }
 
 fn list(what: &str, lines: &[String]) {

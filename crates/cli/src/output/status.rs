@@ -52,9 +52,10 @@ pub(crate) fn streams(streams: &[StreamStatus]) {
             stream.cursor.map(time).unwrap_or_default(),
             grouped(stream.rows),
             stream.last_success.map_or_else(|| "never".to_owned(), time),
+            stream.seen_by.clone(),
         ]
     });
-    table(&["stream", "mode", "key", "cursor", "rows", "last success"], rows.collect());
+    table(&["stream", "mode", "key", "cursor", "rows", "last success", "edits seen by"], rows.collect());
 }
 
 fn generation(status: &Status) {

@@ -9,12 +9,13 @@ mod span;
 
 use chrono::SubsecRound as _;
 use clarion_core::{
-    Backfill, Error, Kind, ListRequest, Purpose, Reason, Result, Slice, SliceInHand, StreamName, Timestamp,
-    Visibility, Window, fault, parse_date_or_age,
+    Backfill, Error, Kind, ListRequest, Purpose, Reason, Result, Slice, SliceInHand, Span, StreamName,
+    Timestamp, Visibility, Window, fault, parse_date_or_age,
 };
 
 pub use self::chore::Backfills;
 pub(crate) use self::span::{Bounded, gaps};
+use crate::absent::Suspects;
 use crate::calls;
 use crate::details::DetailsPass;
 use crate::engine::Engine;
@@ -22,6 +23,7 @@ use crate::generation::Share;
 use crate::listing::Phase;
 use crate::recorder::Recorder;
 use crate::tally::Tally;
+use crate::tombstones::Guard;
 use page::PageWork;
 
 /// Calls of a slice: cutting and proving one costs three requests.
@@ -87,6 +89,8 @@ pub(crate) struct Worker<'e> {
     /// Spans that could not be proved in this run.
     holes: Vec<Slice>,
     portion: Portion,
+    /// Calls that are known and not listed: the next sync asks for them.
+    suspects: Suspects,
 }
 
 impl<'e> Worker<'e> {
@@ -108,7 +112,8 @@ impl<'e> Worker<'e> {
         let known = recorder.backfills().iter().find(open).cloned();
         let job = known.unwrap_or_else(|| Backfill::new(options.id.clone(), options.from, options.to, now));
         let uncounted_from = engine.source.usage().total;
-        Ok(Self { engine, recorder, tally, job, uncounted_from, holes: Vec::new(), portion })
+        let suspects = Suspects::of_earlier_runs(engine).await?;
+        Ok(Self { engine, recorder, tally, job, uncounted_from, holes: Vec::new(), portion, suspects })
     }
 
     /// Lists and fetches until all is done or enough has come for a load.
@@ -155,8 +160,8 @@ impl<'e> Worker<'e> {
         let (share, now) = (Share::nothing(), self.engine.stores.clock.now());
         let Self { engine, recorder, tally, .. } = self;
         let state = engine.stores.state.clone();
-        let mut details =
-            DetailsPass { engine, recorder, tally, share, failures_in_a_row: 0, only_asked: false };
+        let guard = Guard::shut(StreamName::CALLS);
+        let mut details = DetailsPass::new(engine, recorder, tally, share, guard);
         if self.portion.queued == u32::MAX {
             details.run().await?;
             return self.save().await.map(|()| false);
@@ -207,8 +212,15 @@ impl<'e> Worker<'e> {
             max_rows: 0,
         };
         let source = self.engine.source.clone();
-        match source.list(request, &mut PageWork::new(self, hand)).await {
-            Ok(listed) => self.proved(slice, listed.seen),
+        let mut work = PageWork::new(self, hand);
+        let listed = source.list(request, &mut work).await;
+        let seen = work.into_seen();
+        match listed {
+            Ok(listed) => {
+                let span = Span { from: slice.from, to: Some(slice.to) };
+                self.suspects.queue(self.engine, self.recorder, span, &seen).await?;
+                self.proved(slice, listed.seen);
+            }
             Err(error) if error.kind() == Kind::Unproven => {
                 self.tally.hole(&error);
                 self.holes.push(self.slice(slice, 0));

@@ -15,6 +15,7 @@ use super::Worker;
 use crate::details::DetailsPass;
 use crate::generation::Share;
 use crate::listing::{CallSink, Publicity};
+use crate::tombstones::Guard;
 
 /// Takes the pages of one slice.
 pub(super) struct PageWork<'w, 'e> {
@@ -37,25 +38,30 @@ impl<'w, 'e> PageWork<'w, 'e> {
         Self { worker, seen: HashSet::new(), reached: Reached { hand, at_bound: 0 } }
     }
 
+    /// The calls that the slice's listing showed.
+    pub(super) fn into_seen(self) -> HashSet<RecordKey> {
+        self.seen
+    }
+
     async fn take(&mut self, records: Vec<SourceRecord>) -> Result<()> {
         let fresh = times_of(records.iter().filter(|record| !self.seen.contains(&record.key)));
         let keys: Vec<RecordKey> = records.iter().map(|record| record.key.clone()).collect();
         let publicity = self.publicity(&times_of(&records));
-        let Worker { engine, recorder, tally, .. } = &mut *self.worker;
+        let Worker { engine, recorder, tally, suspects, .. } = &mut *self.worker;
         let mut sink = CallSink {
             recorder,
             tally,
             publicity,
             seen: std::mem::take(&mut self.seen),
             first: Reason::Backfill,
+            suspects,
         };
         let taken = sink.take_all(records).await;
         self.seen = sink.seen;
         taken?;
         let entries = recorder.queued(&StreamName::CALL_DETAILS, &keys);
-        let share = Share::nothing();
-        let mut details =
-            DetailsPass { engine, recorder, tally, share, failures_in_a_row: 0, only_asked: false };
+        let guard = Guard::shut(StreamName::CALLS);
+        let mut details = DetailsPass::new(engine, recorder, tally, Share::nothing(), guard);
         let fetched = details.batch(entries).await;
         if fetched.as_ref().is_err_and(|error| is_ours(error.kind())) {
             return fetched;

@@ -49,13 +49,14 @@ impl Statements {
         ))
     }
 
-    /// Deletes the rows of the keys in `$1` that are older than the positions `$2`.
+    /// Deletes the rows of the keys in `$1` that are not newer than the positions `$2`: the rows of a record that comes
+    /// with its deletion have the deletion's position.
     pub(in crate::postgres) fn remove_deleted(&self, schema: &TableSchema) -> Sql {
         let parent = parent_column(schema);
         let keys = key_array(schema, parent, 1);
         Sql(format!(
             "DELETE FROM {table} AS kept USING unnest({keys}, $2::bigint[]) AS gone (key, position) \
-             WHERE kept.{key} = gone.key AND kept._position < gone.position",
+             WHERE kept.{key} = gone.key AND kept._position <= gone.position",
             table = self.table(&schema.table),
             key = Ident(parent),
         ))
