@@ -15,6 +15,7 @@ mod deletes;
 mod faults;
 mod harness;
 mod incremental;
+mod journal;
 mod paging;
 mod quota;
 mod real_data;

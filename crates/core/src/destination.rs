@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    ChangeSet, Fence, Position, RecordKey, Result, RunId, StreamName, TableName, TableSchema, Timestamp,
+    ChangeSet, Error, Fence, JournalId, Kind, Position, RecordKey, Result, RunId, StreamName, TableName,
+    TableSchema, Timestamp, fault,
 };
 
 #[async_trait]
@@ -22,8 +23,8 @@ pub trait Destination: Send + Sync {
     /// Begins a load; nothing that readers see changes before its commit.
     ///
     /// # Behavior
-    /// - `Conflict` if the stored position is not `spec.from` (with `replace`: whatever it is), or the fence is lower
-    ///   than the highest seen.
+    /// - `Conflict` if the stored position is not `spec.from` or is one in another journal (with `replace`: whatever it
+    ///   is), or the fence is lower than the highest seen.
     async fn begin(&self, spec: LoadSpec) -> Result<Box<dyn Load>>;
 }
 
@@ -45,6 +46,8 @@ pub trait Load: Send {
 pub struct LoadSpec {
     pub run_id: RunId,
     pub fence: Fence,
+    /// The journal that is loaded: a position means nothing in another.
+    pub journal: JournalId,
     /// The position this load continues from.
     pub from: Position,
     /// Rebuild: readers keep the old rows until the commit, after which only the written rows are left.
@@ -54,12 +57,29 @@ pub struct LoadSpec {
     pub keys: Arc<ChangedKeys>,
 }
 
+/// Refuses a destination whose position is one in another journal than `journal`. One that does not say, because it
+/// was loaded before journals had ids, is taken at its word.
+pub fn check_journal(stored: Option<&JournalId>, journal: &JournalId, destination: &str) -> Result<()> {
+    if stored.is_none_or(|stored| stored == journal) || fault::defect("destination.any_journal") {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Conflict, "the destination was loaded from another journal")
+        .with("destination", destination)
+        .hint(format!(
+            "if this journal was begun anew, rebuild the destination with `clarion replay --destination {destination}`; \
+             if not, set journal.url to the one it was loaded from"
+        )))
+}
+
 /// The keys of a load by stream.
 pub type ChangedKeys = HashMap<StreamName, HashSet<RecordKey>>;
 
 #[derive(Debug, Clone, Default)]
 pub struct DestinationState {
     pub position: Position,
+    /// The journal that the position is one in; `None` for a destination that was never loaded, or before journals
+    /// had ids.
+    pub journal: Option<JournalId>,
     pub schemas: BTreeMap<TableName, Arc<TableSchema>>,
     pub tables: BTreeMap<TableName, TableStats>,
 }

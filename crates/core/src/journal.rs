@@ -5,10 +5,18 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Backfill, Entry, Op, RecordKey, Result, RunId, SegmentNo, Slice, Spent, StreamName, Timestamp};
+use crate::{
+    Backfill, Entry, JournalId, Op, RecordKey, Result, RunId, SegmentNo, Slice, Spent, StreamName, Timestamp,
+};
 
 #[async_trait]
 pub trait Journal: Send + Sync {
+    /// Which journal this is; `None` for one that is not begun: nothing was recovered or cut in it yet.
+    ///
+    /// # Behavior
+    /// - Stays the same for as long as a segment is there; a journal that was lost and begun anew has another.
+    async fn id(&self) -> Result<Option<JournalId>>;
+
     /// Makes whatever a killed process left behind part of the journal.
     ///
     /// # Behavior
@@ -61,6 +69,9 @@ pub struct SegmentInfo {
 pub struct SegmentHeader {
     pub format: u32,
     pub workspace: String,
+    /// The journal it belongs to; `None` where it was written before journals had ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalId>,
     pub run_id: RunId,
     pub created_at: Timestamp,
     pub raw_bytes: u64,

@@ -41,7 +41,9 @@ pub use budget::Recent;
 pub use call::{StatusClass, has_content};
 pub use change::{ChangeSet, RejectedValue, TableChange, Tombstone};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
-pub use destination::{ChangedKeys, Destination, DestinationState, Load, LoadReport, LoadSpec, TableStats};
+pub use destination::{
+    ChangedKeys, Destination, DestinationState, Load, LoadReport, LoadSpec, TableStats, check_journal,
+};
 pub use digest::{Fingerprint, Fingerprinter, content_hash};
 pub use entry::{Entry, Op};
 pub use error::{Error, Kind, Result, Retry};
@@ -51,7 +53,7 @@ pub use journal::{Checkpoint, IndexLine, Journal, SegmentHeader, SegmentInfo};
 pub use known::{Known, QueueEntry, Reason};
 pub use lease::{Fence, Lease, LeaseGuard};
 pub use ledger::{Ask, Grant, Ledger, Purpose, Spent, WeekUse};
-pub use name::{RecordKey, RunId, StreamName, TableName};
+pub use name::{JournalId, RecordKey, RunId, StreamName, TableName};
 pub use normalise::{Gone, Item, MakeNormaliser, Normalise};
 pub use observe::{Event, Observer, RunSummary, Silent};
 pub use position::{Position, SegmentNo};

@@ -30,6 +30,11 @@ pub struct RecordKey(String);
 #[serde(transparent)]
 pub struct RunId(String);
 
+/// Tells a journal from every other, also from one that was begun anew in its place: 32 random hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct JournalId(String);
+
 macro_rules! checked_name {
     ($name:ident, $what:literal) => {
         impl $name {
@@ -119,6 +124,37 @@ impl RunId {
 }
 
 impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl JournalId {
+    pub fn from_random(bytes: [u8; 16]) -> Self {
+        Self(format!("{:032x}", u128::from_be_bytes(bytes)))
+    }
+
+    pub fn parse(id: impl Into<String>) -> Result<Self> {
+        let id = id.into();
+        if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Self(id));
+        }
+        Err(Error::new(Kind::Corrupt, "not the id of a journal"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for JournalId {
+    type Error = Error;
+    fn try_from(id: String) -> Result<Self> {
+        Self::parse(id)
+    }
+}
+
+impl fmt::Display for JournalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Backfill, Fence, Known, QueueEntry, Reason, RecordKey, Result, RunId, SegmentInfo, SegmentNo, StreamName,
-    Timestamp,
+    Backfill, Fence, JournalId, Known, QueueEntry, Reason, RecordKey, Result, RunId, SegmentInfo, SegmentNo,
+    StreamName, Timestamp,
 };
 
 #[async_trait]
@@ -77,6 +77,9 @@ pub trait StateStore: Send + Sync {
     /// The generation under way; 0 before the first.
     async fn generation(&self) -> Result<u32>;
 
+    /// The journal that the store belongs to, once it was told.
+    async fn journal(&self) -> Result<Option<JournalId>>;
+
     /// Segments that the store knows, after `after`.
     async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>>;
 
@@ -104,6 +107,8 @@ pub struct Span {
 /// One step forward, stored only after the segment that covers it is durable.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
+    /// The journal that all of this is about.
+    pub journal: Option<JournalId>,
     pub segment: Option<SegmentInfo>,
     pub known: Vec<Known>,
     pub done: Vec<(StreamName, RecordKey)>,

@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use clarion_core::{
-    Checkpoint, Clock, Entry, Error, Journal, Kind, Result, RunId, SegmentHeader, SegmentInfo, SegmentNo,
-    fault,
+    Checkpoint, Clock, Entry, Error, Journal, JournalId, Kind, Result, RunId, SegmentHeader, SegmentInfo,
+    SegmentNo, fault,
 };
 use tokio::sync::Mutex;
 
-use crate::failure;
 use crate::recovery::recover_spool;
 use crate::segment::{self, Segment};
 use crate::store::Store;
 use crate::writer::{Stamp, Writer};
+use crate::{failure, identity};
 
 /// The journal in a folder. Whoever appends, cuts or recovers holds the lease.
 pub struct FileJournal {
@@ -35,7 +35,13 @@ impl FileJournal {
 
     fn stamp(&self, run: &RunId, checkpoint: Checkpoint) -> Stamp {
         let created_at = self.clock.now();
-        Stamp { workspace: self.workspace.clone(), run_id: run.clone(), created_at, checkpoint }
+        Stamp {
+            workspace: self.workspace.clone(),
+            journal: None,
+            run_id: run.clone(),
+            created_at,
+            checkpoint,
+        }
     }
 
     /// Runs work on the files where it blocks nobody. It is finished even if the caller is not there any more.
@@ -55,11 +61,16 @@ impl FileJournal {
 
 #[async_trait]
 impl Journal for FileJournal {
+    async fn id(&self) -> Result<Option<JournalId>> {
+        self.blocking(|store| Ok(identity::read(store)?.map(|identity| identity.id))).await
+    }
+
     async fn recover(&self, run: &RunId, checkpoint: Checkpoint) -> Result<()> {
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        let stamp = self.stamp(run, checkpoint);
+        let mut stamp = self.stamp(run, checkpoint);
         let open_bytes = Arc::clone(&self.open_bytes);
         self.blocking(move |store| {
+            stamp.journal = Some(identity::begin(store)?.id);
             if writer.has_records() {
                 return Ok(());
             }
@@ -86,9 +97,12 @@ impl Journal for FileJournal {
 
     async fn cut(&self, run: &RunId, checkpoint: Checkpoint) -> Result<Option<SegmentInfo>> {
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        let stamp = self.stamp(run, checkpoint);
+        let mut stamp = self.stamp(run, checkpoint);
         let open_bytes = Arc::clone(&self.open_bytes);
         self.blocking(move |store| {
+            if writer.has_records() {
+                stamp.journal = Some(identity::begin(store)?.id);
+            }
             let info = writer.cut(store, stamp)?;
             open_bytes.store(0, Ordering::Relaxed);
             Ok(info)

@@ -1,6 +1,7 @@
 //! The journal on a local folder: the only thing extraction writes, the only thing destinations read.
 //!
 //! ```text
+//! <folder>/journal.json                      which journal this is
 //! <folder>/open.ndjson                       the open segment: token, then record lines as they are
 //! <folder>/segments/000000000001.ndjson.zst  header frame, token, record frame, seal
 //! ```
@@ -15,6 +16,7 @@ mod envelope;
 mod failure;
 mod file_journal;
 mod frame;
+mod identity;
 mod recovery;
 mod salvage;
 mod segment;

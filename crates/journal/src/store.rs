@@ -17,6 +17,7 @@ const START_BYTES: u64 = 64 * 1024;
 /// A journal's folder.
 #[derive(Debug)]
 pub(crate) struct Store {
+    identity: PathBuf,
     spool: PathBuf,
     segments: PathBuf,
 }
@@ -31,11 +32,36 @@ pub(crate) struct Stored {
 impl Store {
     /// Makes the folder where there is none and proves that it can be written.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let store = Self { spool: folder.join("open.ndjson"), segments: folder.join("segments") };
+        let store = Self {
+            identity: folder.join("journal.json"),
+            spool: folder.join("open.ndjson"),
+            segments: folder.join("segments"),
+        };
         create_synced(&store.segments)
             .and_then(|()| probe(&store.segments))
             .map_err(|error| failure::storage(folder, "cannot write the journal's folder", error))?;
         Ok(store)
+    }
+
+    pub(crate) fn identity(&self) -> &Path {
+        &self.identity
+    }
+
+    /// The file that names the journal, if there is one.
+    pub(crate) fn get_identity(&self) -> Result<Option<Vec<u8>>> {
+        let bytes = read_if_there(&self.identity);
+        bytes.map_err(|error| failure::storage(&self.identity, "cannot read the journal's name", error))
+    }
+
+    /// Replaces the file that names the journal, in one durable step.
+    pub(crate) fn put_identity(&self, text: &[u8]) -> Result<()> {
+        let temporary = self.identity.with_added_extension("tmp");
+        let folder = self.identity.parent().unwrap_or(Path::new("."));
+        File::create(&temporary)
+            .and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&temporary, &self.identity))
+            .and_then(|()| sync_folder(folder))
+            .map_err(|error| failure::storage(&self.identity, "cannot write the journal's name", error))
     }
 
     pub(crate) fn spool(&self) -> &Path {
@@ -112,11 +138,8 @@ impl Store {
 
     /// The bytes of an open segment, if there is one.
     pub(crate) fn get_spool(&self) -> Result<Option<Vec<u8>>> {
-        match fs::read(&self.spool) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failure::storage(&self.spool, "cannot read the journal's open segment", error)),
-        }
+        let bytes = read_if_there(&self.spool);
+        bytes.map_err(|error| failure::storage(&self.spool, "cannot read the journal's open segment", error))
     }
 
     pub(crate) fn remove_spool(&self) -> Result<()> {
@@ -193,6 +216,14 @@ fn write_sealed(path: &Path, frames: &[&[u8]]) -> io::Result<Stored> {
     write(&frame::seal_frame(digest.digest128()), &mut digest)?;
     file.sync_all()?;
     Ok(Stored { bytes, checksum: digest.digest128() })
+}
+
+fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn remove(path: &Path) -> Result<()> {

@@ -1,8 +1,8 @@
 //! What this process has open, and how it becomes a segment.
 
 use clarion_core::{
-    Checkpoint, Entry, Error, Kind, Result, Retry, RunId, SegmentHeader, SegmentInfo, SegmentNo, Timestamp,
-    fault,
+    Checkpoint, Entry, Error, JournalId, Kind, Result, Retry, RunId, SegmentHeader, SegmentInfo, SegmentNo,
+    Timestamp, fault,
 };
 
 use crate::segment::{self, FORMAT};
@@ -31,6 +31,8 @@ enum Open {
 /// What a new segment's header says beside its contents.
 pub(crate) struct Stamp {
     pub(crate) workspace: String,
+    /// Set once the journal is begun.
+    pub(crate) journal: Option<JournalId>,
     pub(crate) run_id: RunId,
     pub(crate) created_at: Timestamp,
     pub(crate) checkpoint: Checkpoint,
@@ -87,6 +89,7 @@ impl Stamp {
         SegmentHeader {
             format: FORMAT,
             workspace: self.workspace,
+            journal: self.journal,
             run_id: self.run_id,
             created_at: self.created_at,
             raw_bytes: contents.raw_bytes,

@@ -22,7 +22,7 @@ pub(crate) fn segment_path(folder: &Path, number: SegmentNo) -> PathBuf {
     folder.join(format!("segments/{number:012}.ndjson.zst"))
 }
 
-/// Names of everything in the folder and below, sorted.
+/// Names of everything in the folder and below, sorted, but for the file that names the journal.
 pub(crate) fn files(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -30,7 +30,7 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
             names.extend(files(&path));
-        } else {
+        } else if name != "journal.json" {
             names.push(name);
         }
     }

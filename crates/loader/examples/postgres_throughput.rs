@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use clarion_core::{
-    ChangeSet, ChangedKeys, Column, ColumnType, Destination, LoadSpec, Position, RecordKey, Result, RunId,
-    StreamName, TableChange, TableName, TableSchema, Timestamp,
+    ChangeSet, ChangedKeys, Column, ColumnType, Destination, JournalId, LoadSpec, Position, RecordKey,
+    Result, RunId, StreamName, TableChange, TableName, TableSchema, Timestamp,
 };
 use clarion_loader::{PostgresDestination, PostgresSettings};
 
@@ -37,6 +37,7 @@ async fn run(destination: &PostgresDestination, what: &str, segment: u64, replac
     let spec = LoadSpec {
         run_id: RunId::new("throughput"),
         fence: segment,
+        journal: JournalId::from_random([1; 16]),
         from,
         replace,
         loaded_at: Timestamp::UNIX_EPOCH,

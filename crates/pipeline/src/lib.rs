@@ -13,6 +13,7 @@ mod confirm;
 mod details;
 mod engine;
 mod generation;
+mod identity;
 mod judge;
 mod listing;
 mod load;

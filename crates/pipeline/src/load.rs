@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clarion_core::{
-    Destination, DestinationReport, DestinationState, Error, Event, Kind, LoadReport, LoadSpec, Progress,
-    Rejected, RejectedValue, Result, SegmentInfo,
+    Destination, DestinationReport, DestinationState, Error, Event, JournalId, Kind, LoadReport, LoadSpec,
+    Progress, Rejected, RejectedValue, Result, SegmentInfo, check_journal,
 };
 
 use crate::belt::Belt;
 use crate::engine::{Engine, Writer};
+use crate::identity;
 use crate::load_plan::plan;
 
 /// Segments that one commit covers: bounds memory and the length of a transaction.
@@ -60,6 +61,7 @@ impl Engine {
 
     pub(crate) async fn load_recovered(&self, writer: &Writer, options: &LoadOptions) -> Result<LoadOutcome> {
         let chosen = self.chosen(options)?;
+        let journal = identity::of(&self.stores).await?;
         let mut outcome = LoadOutcome::default();
         for destination in chosen {
             self.stores.stop.check()?;
@@ -67,6 +69,7 @@ impl Engine {
                 engine: self,
                 writer,
                 destination: destination.clone(),
+                journal: journal.clone(),
                 replace: options.replace,
                 report: DestinationReport::default(),
             };
@@ -112,6 +115,7 @@ struct Loading<'e> {
     engine: &'e Engine,
     writer: &'e Writer,
     destination: Arc<dyn Destination>,
+    journal: JournalId,
     replace: bool,
     report: DestinationReport,
 }
@@ -120,7 +124,8 @@ impl Loading<'_> {
     async fn run(mut self, outcome: &mut LoadOutcome) -> DestinationReport {
         let begun = tokio::time::Instant::now();
         if let Err(error) = self.catch_up(outcome).await {
-            let error = error.with("destination", self.destination.name());
+            let named = error.context().iter().any(|(name, _)| *name == "destination");
+            let error = if named { error } else { error.with("destination", self.destination.name()) };
             self.report.error = Some(error.chain());
             outcome.errors.push(error);
         }
@@ -147,7 +152,12 @@ impl Loading<'_> {
 
     /// What the destination holds; nothing if it is to be rebuilt, whatever state it is in.
     async fn starting_point(&self) -> Result<DestinationState> {
-        if self.replace { Ok(DestinationState::default()) } else { self.destination.inspect().await }
+        if self.replace {
+            return Ok(DestinationState::default());
+        }
+        let state = self.destination.inspect().await?;
+        check_journal(state.journal.as_ref(), &self.journal, self.destination.name())?;
+        Ok(state)
     }
 
     /// The segments after the destination's position, which must not be ahead of the journal.
@@ -158,8 +168,8 @@ impl Loading<'_> {
                 .with("position", state.position)
                 .with("last segment", last)
                 .hint(format!(
-                    "it was loaded from another journal, or the journal was restored from an old copy; rebuild it \
-                     with `clarion replay --destination {}`",
+                    "the journal was restored from an old copy; rebuild the destination with \
+                     `clarion replay --destination {}`",
                     self.destination.name()
                 )));
         }
@@ -181,6 +191,7 @@ impl Loading<'_> {
         let spec = LoadSpec {
             run_id: self.writer.run.clone(),
             fence: self.writer.fence,
+            journal: self.journal.clone(),
             from: state.position,
             replace: self.replace,
             loaded_at,

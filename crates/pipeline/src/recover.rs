@@ -11,13 +11,16 @@ use clarion_core::{
 };
 
 use crate::engine::{Stores, Writer};
+use crate::identity;
 use crate::judge;
 use crate::record::Arrival;
 use crate::recorder::{Recorder, stored_checkpoint};
 
 /// Closes the open segment of a dead process and adopts every segment that the state store does not know.
 pub(crate) async fn recover(stores: &Stores, writer: &Writer) -> Result<u64> {
+    identity::check(stores).await?;
     stores.journal.recover(&writer.run, stored_checkpoint(stores).await?).await?;
+    identity::remember(stores, writer).await?;
     let last = last_known(stores).await?;
     let mut recorder = Recorder::open(stores, writer).await?;
     let mut adopted = 0;
@@ -44,7 +47,7 @@ async fn last_known(stores: &Stores) -> Result<SegmentNo> {
     }
 }
 
-fn damaged(what: &str, segment: SegmentNo) -> Error {
+pub(crate) fn damaged(what: &str, segment: SegmentNo) -> Error {
     Error::new(Kind::Corrupt, what).with("segment", format!("{segment:012}")).hint(
         "restore the journal's folder from a backup; nothing was changed. If the journal is lost for good, move the \
          rest of it and the state store away as well: the next sync fetches everything anew; then rebuild each \

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clarion_core::{Reason, Rejected, Result, StreamName, Timestamp, WeekUse};
+use clarion_core::{Reason, Rejected, Result, StreamName, Timestamp, WeekUse, check_journal};
 use serde::Serialize;
 
 use crate::calls::{FORWARD, history_is_open};
@@ -240,10 +240,15 @@ impl Engine {
 
     async fn destination_status(&self) -> Result<Vec<DestinationStatus>> {
         let segments = self.stores.state.segments(0).await?;
+        let journal = self.stores.journal.id().await?;
         let mut status = Vec::new();
         for destination in &self.destinations {
             let name = destination.name().to_owned();
-            status.push(match destination.inspect().await {
+            let inspected = destination.inspect().await.and_then(|state| {
+                journal.as_ref().map_or(Ok(()), |own| check_journal(state.journal.as_ref(), own, &name))?;
+                Ok(state)
+            });
+            status.push(match inspected {
                 Ok(state) => DestinationStatus {
                     name,
                     position: Some(state.position.to_string()),

@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 
 use crate::database::Database;
 use crate::sql::{Binds, Fields, Insert};
-use crate::{backfills, queue, slices};
+use crate::{backfills, facts, queue, slices};
 
 /// Stores `progress` in one transaction, if no higher fence was seen.
 pub(crate) async fn commit(database: &Database, fence: Fence, progress: Progress) -> Result<()> {
@@ -65,6 +65,9 @@ async fn write_marks(connection: &mut AnyConnection, progress: &Progress) -> sql
         binds.int(i64::from(generation));
         let update = "UPDATE control SET generation = $1 WHERE id = 1 AND generation < $1";
         binds.query(update).execute(&mut *connection).await?;
+    }
+    if let Some(journal) = &progress.journal {
+        facts::set_journal(connection, journal).await?;
     }
     if let Some(segment) = &progress.segment {
         write_segment(connection, segment).await?;

@@ -9,6 +9,7 @@ mod backend;
 mod backfills;
 mod commit;
 mod database;
+mod facts;
 mod failure;
 mod inbox;
 mod lease;

@@ -18,6 +18,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "absent", text: include_str!("../../../migrations/0003_absent.sql") },
     Migration { name: "backfills", text: include_str!("../../../migrations/0004_backfills.sql") },
     Migration { name: "notices", text: include_str!("../../../migrations/0005_notices.sql") },
+    Migration { name: "facts", text: include_str!("../../../migrations/0006_facts.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version \

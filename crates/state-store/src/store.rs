@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clarion_core::{
-    Backfill, Clock, Fence, Known, Progress, QueueEntry, Reason, RecordKey, Rejected, Result, RunRecord,
-    SegmentInfo, SegmentNo, Slice, Span, StateStore, StreamName, Timestamp,
+    Backfill, Clock, Fence, JournalId, Known, Progress, QueueEntry, Reason, RecordKey, Rejected, Result,
+    RunRecord, SegmentInfo, SegmentNo, Slice, Span, StateStore, StreamName, Timestamp,
 };
 use sqlx::Connection;
 
 use crate::backend::Backend;
 use crate::database::Database;
 use crate::lease::StoreLease;
-use crate::{Settings, backfills, commit, lookup, migrate, queue, runs, slices};
+use crate::{Settings, backfills, commit, facts, lookup, migrate, queue, runs, slices};
 
 /// State store and quota ledger in one database.
 #[derive(Clone)]
@@ -127,6 +127,10 @@ impl StateStore for Store {
 
     async fn generation(&self) -> Result<u32> {
         self.read("the generation", lookup::generation(&self.database).await)
+    }
+
+    async fn journal(&self) -> Result<Option<JournalId>> {
+        self.read("the journal's id", facts::journal(&self.database).await)
     }
 
     async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>> {

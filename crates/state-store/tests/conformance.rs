@@ -42,6 +42,7 @@ checks!(state_on_sqlite, state_on_postgres, state:
     lists_segments_in_order,
     keeps_backfills,
     keeps_runs,
+    keeps_the_id_of_its_journal,
 );
 
 checks!(inbox_on_sqlite, inbox_on_postgres, inbox:

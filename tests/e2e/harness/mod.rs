@@ -14,7 +14,7 @@ use clarion_simulator::{Control, Options, Simulator};
 pub(crate) use binary::{Ran, Running};
 pub(crate) use database::Database;
 pub(crate) use outside::{outside_reader, real_data};
-pub(crate) use tables::{Tables, files, lake_tables, snapshot, warehouse_tables, without};
+pub(crate) use tables::{Tables, copy_folder, files, lake_tables, snapshot, warehouse_tables, without};
 pub(crate) use truth::{assert_truth, compare, problems, write_truth};
 pub(crate) use workspace::{Layout, Workspace};
 

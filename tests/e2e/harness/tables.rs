@@ -77,6 +77,15 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Copies every file below a folder.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    for path in files(from) {
+        let target = to.join(path.strip_prefix(from).expect("it lies below"));
+        fs::create_dir_all(target.parent().expect("a file has a folder")).expect("the folder can be made");
+        fs::copy(&path, target).expect("the file can be copied");
+    }
+}
+
 /// The rows of one file as JSON, nulls included.
 fn parquet_rows(path: &Path) -> Vec<Value> {
     let file = File::open(path).expect("the file is there");

@@ -29,6 +29,7 @@ impl Work {
         let (mut entry, report) = self.account(to)?;
         let mut next = Manifest {
             position: to,
+            journal: Some(self.spec.journal.clone()),
             fence: self.spec.fence.max(self.manifest.fence),
             ..self.manifest.clone()
         };
@@ -45,6 +46,7 @@ impl Work {
         let mut entry = Entry {
             run_id: self.spec.run_id.clone(),
             position: to,
+            journal: self.spec.journal.clone(),
             fence: self.spec.fence,
             loaded_at: self.spec.loaded_at,
             seconds: 0.0,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clarion_core::{
     Clock, Destination, DestinationState, Error, Fence, Kind, Load, LoadSpec, Result, Retry, TableStats,
+    check_journal,
 };
 use tokio::task::spawn_blocking;
 
@@ -70,6 +71,9 @@ impl ParquetDestination {
                 .with("destination", &self.name)
                 .with("fence", spec.fence)
                 .with("highest", highest));
+        }
+        if !spec.replace {
+            check_journal(manifest.journal.as_ref(), &spec.journal, &self.name)?;
         }
         if !spec.replace && manifest.position != spec.from {
             return Err(Error::new(Kind::Conflict, "the destination is at another position")
@@ -161,7 +165,11 @@ fn before_load(store: &Store, destination: &str, replace: bool) -> Result<Manife
 }
 
 fn describe(manifest: Manifest) -> DestinationState {
-    let mut state = DestinationState { position: manifest.position, ..DestinationState::default() };
+    let mut state = DestinationState {
+        position: manifest.position,
+        journal: manifest.journal,
+        ..DestinationState::default()
+    };
     for (name, TableEntry { schema, files }) in manifest.tables {
         let rows = files.iter().map(|file| file.rows).sum();
         let bytes = files.iter().map(|file| file.bytes).sum();

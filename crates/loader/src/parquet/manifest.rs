@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clarion_core::{Error, Fence, Kind, Position, Result, TableName, TableSchema};
+use clarion_core::{Error, Fence, JournalId, Kind, Position, Result, TableName, TableSchema};
 use serde::{Deserialize, Serialize};
 
 use super::store::{MANIFEST, Store};
@@ -16,6 +16,9 @@ const FORMAT: u32 = 1;
 pub(super) struct Manifest {
     pub(super) format: u32,
     pub(super) position: Position,
+    /// The journal that the position is one in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) journal: Option<JournalId>,
     pub(super) fence: Fence,
     /// The number of the next key file.
     pub(super) next_keys: u64,
@@ -90,6 +93,7 @@ impl Default for Manifest {
         Self {
             format: FORMAT,
             position: Position::START,
+            journal: None,
             fence: 0,
             next_keys: 1,
             tables: BTreeMap::new(),

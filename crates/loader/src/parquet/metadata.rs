@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use clarion_core::{
-    Column, ColumnType, Fence, Position, Result, RunId, StreamName, TableName, TableSchema, Timestamp,
+    Column, ColumnType, Fence, JournalId, Position, Result, RunId, StreamName, TableName, TableSchema,
+    Timestamp,
 };
 
 use super::manifest::Operation;
@@ -16,6 +17,7 @@ use super::writer::FileWriter;
 pub(super) struct Entry {
     pub(super) run_id: RunId,
     pub(super) position: Position,
+    pub(super) journal: JournalId,
     pub(super) fence: Fence,
     pub(super) loaded_at: Timestamp,
     pub(super) seconds: f64,
@@ -40,6 +42,7 @@ impl Entry {
     fn position_row(&self) -> Vec<(&'static str, ColumnType, ArrayRef)> {
         vec![
             ("position", ColumnType::Integer, integers([self.position.pack()])),
+            ("journal", ColumnType::Text, texts([self.journal.as_str()])),
             ("fence", ColumnType::Integer, integers([self.fence.cast_signed()])),
             ("loaded_at", ColumnType::Timestamp, self.times(1)),
         ]

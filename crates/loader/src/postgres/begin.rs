@@ -1,6 +1,6 @@
 //! The start of a load: one at a time, at the right position, on tables that are as they were left.
 
-use clarion_core::{Error, Kind, LoadSpec, Result, fault};
+use clarion_core::{Error, Kind, LoadSpec, Result, check_journal, fault};
 
 use super::catalog::{self, Damage, Stored};
 use super::commit::POSITION_FIRST;
@@ -27,6 +27,9 @@ pub(super) async fn load(
     if !probe.is_whole() {
         session.run(statements.create_metadata(), "creating the metadata tables").await?;
     }
+    if !probe.is_fresh() && !probe.journal {
+        session.alter(statements.add_journal(), "adding a column to a metadata table").await?;
+    }
     let lock_row = !fault::defect(POSITION_FIRST);
     if !lock_row {
         // The planted defect writes the row from another connection.
@@ -34,7 +37,7 @@ pub(super) async fn load(
         session.begin().await?;
     }
     let mut stored = catalog::read(&mut session, &statements, lock_row).await?;
-    check(&stored, &spec).map_err(|error| error.with("destination", &session.server.destination))?;
+    check(&stored, &spec, &session.server.destination)?;
     let damages = catalog::damages(&mut session, schema, &stored).await?;
     if spec.replace {
         repair(&mut session, &statements, &mut stored, damages).await?;
@@ -53,14 +56,19 @@ async fn lock(session: &mut Session, schema: &str) -> Result<()> {
     Ok(())
 }
 
-fn check(stored: &Stored, spec: &LoadSpec) -> Result<()> {
+fn check(stored: &Stored, spec: &LoadSpec, destination: &str) -> Result<()> {
     if spec.fence < stored.fence {
         return Err(Error::new(Kind::Conflict, "a later writer has loaded this destination")
+            .with("destination", destination)
             .with("fence", spec.fence)
             .with("stored", stored.fence));
     }
+    if !spec.replace {
+        check_journal(stored.journal.as_ref(), &spec.journal, destination)?;
+    }
     if !spec.replace && spec.from != stored.position {
         return Err(Error::new(Kind::Conflict, "the destination is at another position")
+            .with("destination", destination)
             .with("expected", spec.from)
             .with("stored", stored.position));
     }

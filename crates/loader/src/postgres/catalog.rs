@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clarion_core::{Column, Error, Fence, Kind, Position, Result, TableName, TableSchema};
+use clarion_core::{Column, Error, Fence, JournalId, Kind, Position, Result, TableName, TableSchema};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -23,6 +23,8 @@ pub(super) struct Probe {
     pub(super) schema: bool,
     /// How many of our metadata tables are there.
     metadata: i64,
+    /// Whether the metadata can say which journal a position is one in.
+    pub(super) journal: bool,
     pub(super) lz4: bool,
 }
 
@@ -30,6 +32,7 @@ pub(super) struct Probe {
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     pub(super) position: Position,
+    pub(super) journal: Option<JournalId>,
     pub(super) fence: Fence,
     pub(super) tables: BTreeMap<TableName, Remembered>,
 }
@@ -57,14 +60,18 @@ pub(super) async fn probe(session: &mut Session, schema: &str) -> Result<Probe> 
                 (SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                  WHERE n.nspname = $1 AND c.relname = ANY ($2)), \
                 EXISTS (SELECT 1 FROM pg_catalog.pg_settings \
-                        WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals))",
+                        WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)), \
+                EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a \
+                        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relname = '_clarion_position' \
+                        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1 \
+                        WHERE a.attname = 'journal' AND NOT a.attisdropped)",
     );
     let metadata = METADATA_TABLES.as_slice();
     let rows = session.rows(query.bind(schema).bind(metadata), DOING).await?;
     let row = rows.first().ok_or_else(|| session.server.error(DOING, sqlx::Error::RowNotFound))?;
     let get = |index: usize| row.try_get::<bool, _>(index).during(&session.server, DOING);
     let metadata = row.try_get(1).during(&session.server, DOING)?;
-    Ok(Probe { schema: get(0)?, metadata, lz4: get(2)? })
+    Ok(Probe { schema: get(0)?, metadata, lz4: get(2)?, journal: get(3)? })
 }
 
 impl Probe {
@@ -98,6 +105,8 @@ pub(super) async fn read(session: &mut Session, statements: &Statements, lock: b
         let fence: i64 = row.try_get(1).during(&session.server, DOING)?;
         stored.position = Position::unpack(position);
         stored.fence = fence.cast_unsigned();
+        let journal: Option<String> = row.try_get(2).during(&session.server, DOING)?;
+        stored.journal = journal.map(JournalId::parse).transpose()?;
     }
     for row in session.rows(statements.read_tables().query(), DOING).await? {
         let remembered = remembered(session, &row)?;

@@ -85,7 +85,8 @@ impl PostgresLoad {
 
     async fn write_position(&mut self, to: Position) -> Result<()> {
         let query = self.statements.write_position().query();
-        let query = query.bind(to.pack()).bind(self.spec.fence.cast_signed()).bind(self.spec.loaded_at);
+        let query = query.bind(to.pack()).bind(self.spec.journal.as_str());
+        let query = query.bind(self.spec.fence.cast_signed()).bind(self.spec.loaded_at);
         if fault::defect(POSITION_FIRST) {
             let mut early = self.session.another().await?;
             early.execute(query, DOING).await?;

@@ -83,7 +83,11 @@ async fn inspect(session: &mut Session, schema: &str) -> Result<DestinationState
         return Err(damage.error(session));
     }
     let sizes = catalog::sizes(session, schema).await?;
-    let mut state = DestinationState { position: stored.position, ..DestinationState::default() };
+    let mut state = DestinationState {
+        position: stored.position,
+        journal: stored.journal,
+        ..DestinationState::default()
+    };
     for (table, remembered) in stored.tables {
         let bytes = sizes.get(table.as_str()).copied().unwrap_or_default();
         state.tables.insert(table.clone(), TableStats { rows: remembered.rows, bytes });

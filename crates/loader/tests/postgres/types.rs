@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use clarion_core::testing::destination::journal;
 use clarion_core::testing::rows::batch;
 use clarion_core::{
     ChangeSet, ChangedKeys, Column, ColumnType, Destination, LoadReport, LoadSpec, Position, Result, RunId,
@@ -63,6 +64,7 @@ pub(crate) fn spec(from: Position) -> LoadSpec {
     LoadSpec {
         run_id: RunId::new("run-1"),
         fence: 1,
+        journal: journal(1),
         from,
         replace: false,
         loaded_at: parse_timestamp("2026-11-20T12:00:00Z").expect("a time"),

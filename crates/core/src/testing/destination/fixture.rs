@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::Readback;
 use crate::testing::rows::batch;
 use crate::{
-    ChangeSet, ChangedKeys, Column, ColumnType, Error, Fence, LoadReport, LoadSpec, Position, RecordKey,
-    RunId, StreamName, TableChange, TableName, TableSchema, Timestamp, Tombstone, format_timestamp,
-    parse_timestamp,
+    ChangeSet, ChangedKeys, Column, ColumnType, Error, Fence, JournalId, LoadReport, LoadSpec, Position,
+    RecordKey, RunId, StreamName, TableChange, TableName, TableSchema, Timestamp, Tombstone,
+    format_timestamp, parse_timestamp,
 };
 
 /// One version of a call, with its parts.
@@ -31,6 +31,11 @@ pub struct Script {
     pub calls: Vec<Call>,
     pub deleted: Vec<(String, Position)>,
     pub schemas: [Arc<TableSchema>; 2],
+}
+
+/// The id of a test's journal; scripts load number 1 unless told otherwise.
+pub fn journal(number: u8) -> JournalId {
+    JournalId::from_random([number; 16])
 }
 
 /// When test loads happen, and test deletes.
@@ -129,6 +134,7 @@ impl Script {
         let spec = LoadSpec {
             run_id: RunId::new("run-1"),
             fence: 1,
+            journal: journal(1),
             from,
             replace: false,
             loaded_at: at("2026-11-20T12:00:00Z"),
@@ -154,6 +160,12 @@ impl Script {
 
     pub fn fence(mut self, fence: Fence) -> Self {
         self.spec.fence = fence;
+        self
+    }
+
+    /// The load reads another journal.
+    pub fn of_journal(mut self, number: u8) -> Self {
+        self.spec.journal = journal(number);
         self
     }
 

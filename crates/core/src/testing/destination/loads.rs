@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Readback;
-use super::fixture::{Call, Script, by_key, parents};
+use super::fixture::{Call, Script, by_key, journal, parents};
 use crate::{Kind, Position};
 
 const ONE: Position = Position { segment: 1, line: 9 };
@@ -19,6 +19,7 @@ where
     a_load_without_rows_moves_the_position(&fresh().await).await;
     a_second_load_from_the_same_position_is_refused(&fresh().await).await;
     a_lower_fence_is_refused(&fresh().await).await;
+    a_load_from_another_journal_is_refused(&fresh().await).await;
     an_uncommitted_load_leaves_no_trace(&fresh().await).await;
     a_replacement_leaves_only_what_it_wrote(&fresh().await).await;
 }
@@ -70,6 +71,21 @@ pub async fn a_lower_fence_is_refused(on: &impl Readback) {
     assert_eq!(on.rows("calls").await.len(), 2);
     late.fence(7).run(TWO, on).await.expect("the same fence may go on");
     assert_eq!(on.rows("calls").await.len(), 3);
+}
+
+pub async fn a_load_from_another_journal_is_refused(on: &impl Readback) {
+    let inspect = || async { on.open().await.inspect().await.expect("it is well") };
+    assert_eq!(inspect().await.journal, None);
+    two_calls().run(ONE, on).await.expect("the load lands");
+    assert_eq!(inspect().await.journal, Some(journal(1)));
+    let other = Script::new(ONE, vec![Call::new("c", "2026-03-01T10:00:00Z", 20)]).of_journal(2);
+    let refused = other.run(TWO, on).await.expect_err("the position is one in another journal");
+    assert_eq!(refused.kind(), Kind::Conflict);
+    assert!(refused.way_out().is_some_and(|hint| hint.contains("replay")), "{refused}");
+    assert_eq!(on.rows("calls").await.len(), 2);
+    other.replacing().run(TWO, on).await.expect("a rebuild may come from any journal");
+    assert_eq!(inspect().await.journal, Some(journal(2)));
+    assert_eq!(on.rows("calls").await.len(), 1);
 }
 
 pub async fn an_uncommitted_load_leaves_no_trace(on: &impl Readback) {

@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use crate::Destination;
 
-pub use fixture::{Call, Script, at, children, parents, schemas, wider_parents};
+pub use fixture::{Call, Script, at, children, journal, parents, schemas, wider_parents};
 pub use loads::{
-    a_fresh_destination_is_at_the_start, a_load_lands_with_its_position,
-    a_load_without_rows_moves_the_position, a_lower_fence_is_refused,
+    a_fresh_destination_is_at_the_start, a_load_from_another_journal_is_refused,
+    a_load_lands_with_its_position, a_load_without_rows_moves_the_position, a_lower_fence_is_refused,
     a_replacement_leaves_only_what_it_wrote, a_second_load_from_the_same_position_is_refused,
     an_uncommitted_load_leaves_no_trace,
 };

@@ -1,12 +1,13 @@
 //! A journal without a disk.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use crate::{
-    Checkpoint, Clock, Entry, Error, IndexLine, Journal, Kind, Result, RunId, SegmentHeader, SegmentInfo,
-    SegmentNo, content_hash,
+    Checkpoint, Clock, Entry, Error, IndexLine, Journal, JournalId, Kind, Result, RunId, SegmentHeader,
+    SegmentInfo, SegmentNo, content_hash,
 };
 
 /// The journal's double in memory. Its disk outlives it: [`MemoryJournal::reopen`] is the next process on it.
@@ -18,6 +19,7 @@ pub struct MemoryJournal {
 
 #[derive(Default)]
 struct Disk {
+    id: Option<JournalId>,
     processes: u64,
     open: Option<OpenSegment>,
     segments: Vec<(SegmentInfo, SegmentHeader, Vec<Entry>)>,
@@ -45,6 +47,13 @@ impl MemoryJournal {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Not random, but no two journals of a process are the same.
+    fn begin(disk: &mut Disk) -> JournalId {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let next = || JournalId::from_random(u128::from(NEXT.fetch_add(1, Ordering::Relaxed)).to_be_bytes());
+        disk.id.get_or_insert_with(next).clone()
+    }
+
     fn close(&self, disk: &mut Disk, run: &RunId, checkpoint: Checkpoint) -> Option<SegmentInfo> {
         let entries = disk.open.take()?.entries;
         let raw_bytes = entries.iter().map(size).sum();
@@ -59,6 +68,7 @@ impl MemoryJournal {
         let header = SegmentHeader {
             format: 1,
             workspace: "memory".to_owned(),
+            journal: Some(Self::begin(disk)),
             run_id: run.clone(),
             created_at: self.clock.now(),
             raw_bytes,
@@ -73,8 +83,13 @@ impl MemoryJournal {
 
 #[async_trait]
 impl Journal for MemoryJournal {
+    async fn id(&self) -> Result<Option<JournalId>> {
+        Ok(self.disk().id.clone())
+    }
+
     async fn recover(&self, run: &RunId, checkpoint: Checkpoint) -> Result<()> {
         let mut disk = self.disk();
+        Self::begin(&mut disk);
         if disk.open.as_ref().is_some_and(|open| open.process != self.process) {
             self.close(&mut disk, run, checkpoint);
         }

@@ -15,6 +15,7 @@ pub type Opener = Box<dyn Fn() -> Box<dyn Journal> + Send + Sync>;
 /// Runs every scenario, each on a journal of its own that `fresh` makes.
 pub async fn conforms(fresh: &(dyn Fn() -> Opener + Sync)) {
     a_new_journal_is_empty(&fresh()).await;
+    a_journal_keeps_its_id_and_no_other_has_it(&fresh(), &fresh()).await;
     what_was_appended_is_read_back_as_it_was(&fresh()).await;
     the_header_tells_what_the_segment_holds(&fresh()).await;
     segments_are_numbered_from_one_without_gaps(&fresh()).await;
@@ -45,6 +46,22 @@ async fn a_new_journal_is_empty(open: &Opener) {
     assert_eq!(journal.open_bytes(), 0);
     assert_eq!(journal.cut(&run(), Checkpoint::default()).await.expect("cuts"), None);
     assert!(journal.segments(0).await.expect("lists").is_empty());
+}
+
+async fn a_journal_keeps_its_id_and_no_other_has_it(open: &Opener, other: &Opener) {
+    let journal = open();
+    assert_eq!(journal.id().await.expect("looks"), None, "it is not begun");
+    journal.recover(&run(), Checkpoint::default()).await.expect("recovers");
+    let id = journal.id().await.expect("looks").expect("it is begun");
+    append(&*journal, &[entry("a")]).await;
+    cut(&*journal).await;
+    assert_eq!(journal.header(1).await.expect("reads").journal.as_ref(), Some(&id));
+    assert_eq!(open().id().await.expect("looks").as_ref(), Some(&id), "another process sees the same");
+    let other = other();
+    append(&*other, &[entry("a")]).await;
+    cut(&*other).await;
+    let begun = other.id().await.expect("looks").expect("a cut begins it too");
+    assert_ne!(begun, id);
 }
 
 async fn what_was_appended_is_read_back_as_it_was(open: &Opener) {

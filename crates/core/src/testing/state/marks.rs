@@ -1,7 +1,7 @@
 //! Slices, segments and runs.
 
 use super::{CALLS, DETAILS, at, commit};
-use crate::{Backfill, Progress, RunId, RunRecord, SegmentInfo, Slice, SliceInHand, StateStore};
+use crate::{Backfill, JournalId, Progress, RunId, RunRecord, SegmentInfo, Slice, SliceInHand, StateStore};
 
 /// A slice stays until one that covers it is proved later, whatever is repeated.
 pub async fn keeps_slices_until_they_are_covered(store: impl StateStore) {
@@ -64,6 +64,17 @@ pub async fn lists_segments_in_order(store: impl StateStore) {
     }
     let expected = [segment(10, "rewritten"), segment(11, "k")];
     assert_eq!(store.segments(9).await.expect("segments"), expected);
+}
+
+/// A store belongs to the journal that it was told last.
+pub async fn keeps_the_id_of_its_journal(store: impl StateStore) {
+    assert_eq!(store.journal().await.expect("journal"), None);
+    for number in [1, 1, 2] {
+        let id = JournalId::from_random([number; 16]);
+        commit(&store, Progress { journal: Some(id.clone()), ..Progress::default() }).await;
+        commit(&store, Progress::default()).await;
+        assert_eq!(store.journal().await.expect("journal"), Some(id));
+    }
 }
 
 /// Runs are replaced by id and come newest first.

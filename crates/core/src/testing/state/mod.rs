@@ -6,13 +6,16 @@ mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use marks::{keeps_backfills, keeps_runs, keeps_slices_until_they_are_covered, lists_segments_in_order};
+pub use marks::{
+    keeps_backfills, keeps_runs, keeps_slices_until_they_are_covered, keeps_the_id_of_its_journal,
+    lists_segments_in_order,
+};
 pub use queue::{merges_queue_entries, pages_the_queue_in_order};
 pub use times::{counts_what_went_lately, pages_known_records_by_time};
 
 use crate::{
-    Fence, Kind, Known, Position, Progress, QueueEntry, Reason, RecordKey, Rejected, SegmentInfo, Slice,
-    StateStore, StreamName, Timestamp, from_millis,
+    Fence, JournalId, Kind, Known, Position, Progress, QueueEntry, Reason, RecordKey, Rejected, SegmentInfo,
+    Slice, StateStore, StreamName, Timestamp, from_millis,
 };
 
 const FENCE: Fence = 10;
@@ -149,6 +152,7 @@ fn full_progress() -> Progress {
         rows: 5,
     };
     Progress {
+        journal: Some(JournalId::from_random([7; 16])),
         segment: Some(SegmentInfo {
             number: 1,
             records: 3,

@@ -7,7 +7,7 @@ impl Statements {
         Sql(format!(
             "CREATE TABLE IF NOT EXISTS {position} (\
                only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), \
-               position bigint NOT NULL, fence bigint NOT NULL, loaded_at timestamptz NOT NULL); \
+               position bigint NOT NULL, journal text, fence bigint NOT NULL, loaded_at timestamptz NOT NULL); \
              CREATE TABLE IF NOT EXISTS {tables} (\"table\" text PRIMARY KEY, schema json NOT NULL, rows bigint NOT NULL); \
              CREATE TABLE IF NOT EXISTS {loads} (run text NOT NULL, position bigint NOT NULL, \"table\" text NOT NULL, \
                rows bigint NOT NULL, bytes bigint NOT NULL, seconds double precision NOT NULL, \
@@ -23,14 +23,21 @@ impl Statements {
 
     pub(in crate::postgres) fn read_position(&self, lock: bool) -> Sql {
         let lock = if lock { " FOR UPDATE" } else { "" };
-        Sql(format!("SELECT position, fence FROM {}{lock}", self.position_table()))
+        // Read as JSON, since what an earlier version made has no column `journal`.
+        let position = self.position_table();
+        Sql(format!("SELECT position, fence, to_jsonb(p) ->> 'journal' FROM {position} p{lock}"))
     }
 
-    /// `$1` position, `$2` fence, `$3` loaded at.
+    pub(in crate::postgres) fn add_journal(&self) -> Sql {
+        Sql(format!("ALTER TABLE {} ADD COLUMN IF NOT EXISTS journal text", self.position_table()))
+    }
+
+    /// `$1` position, `$2` journal, `$3` fence, `$4` loaded at.
     pub(in crate::postgres) fn write_position(&self) -> Sql {
         Sql(format!(
-            "INSERT INTO {} (position, fence, loaded_at) VALUES ($1, $2, $3) ON CONFLICT (only_row) \
-             DO UPDATE SET position = excluded.position, fence = excluded.fence, loaded_at = excluded.loaded_at",
+            "INSERT INTO {} (position, journal, fence, loaded_at) VALUES ($1, $2, $3, $4) ON CONFLICT (only_row) \
+             DO UPDATE SET position = excluded.position, journal = excluded.journal, fence = excluded.fence, \
+             loaded_at = excluded.loaded_at",
             self.position_table(),
         ))
     }

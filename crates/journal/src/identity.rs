@@ -1,0 +1,64 @@
+//! Which journal this is: in a small file beside the segments, and in every header.
+
+use clarion_core::{Error, JournalId, Kind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::store::Store;
+use crate::{failure, segment};
+
+/// The file `journal.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    pub(crate) id: JournalId,
+}
+
+/// What the folder says; a lost file is made good from the last segment. `None` for a journal that is not begun.
+pub(crate) fn read(store: &Store) -> Result<Option<Identity>> {
+    let Some(bytes) = store.get_identity()? else {
+        return Ok(from_last_segment(store)?.map(|id| Identity { id }));
+    };
+    let identity = serde_json::from_slice(&bytes).map_err(|error| {
+        Error::new(Kind::Corrupt, "the file that names the journal cannot be read")
+            .with("path", store.identity().display())
+            .hint("restore it from a backup, or remove it: the segments name their journal too")
+            .source(error)
+    })?;
+    Ok(Some(identity))
+}
+
+/// The same for whoever holds the lease, who also begins a journal.
+pub(crate) fn begin(store: &Store) -> Result<Identity> {
+    if let Some(identity) = read(store)? {
+        if store.get_identity()?.is_none() {
+            write(store, &identity)?;
+        }
+        return Ok(identity);
+    }
+    let identity = Identity { id: JournalId::from_random(random(store)?) };
+    write(store, &identity)?;
+    Ok(identity)
+}
+
+pub(crate) fn write(store: &Store, identity: &Identity) -> Result<()> {
+    let mut text = serde_json::to_vec(identity).expect("plain fields are JSON");
+    text.push(b'\n');
+    store.put_identity(&text)
+}
+
+fn from_last_segment(store: &Store) -> Result<Option<JournalId>> {
+    let last = store.last()?;
+    if last == 0 {
+        return Ok(None);
+    }
+    let (start, length) = store.get_start(last)?;
+    Ok(segment::read_header(&store.segment(last), last, &start[..length])?.journal)
+}
+
+fn random<const N: usize>(store: &Store) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        let error = std::io::Error::other(error.to_string());
+        failure::storage(store.identity(), "the system has no random numbers", error)
+    })?;
+    Ok(bytes)
+}

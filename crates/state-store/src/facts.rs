@@ -1,0 +1,27 @@
+//! What there is one of, by name.
+
+use clarion_core::JournalId;
+use sqlx::AnyConnection;
+
+use crate::database::Database;
+use crate::sql::{Binds, Fields};
+
+const JOURNAL: &str = "journal";
+
+/// The journal that the store belongs to.
+pub(crate) async fn journal(database: &Database) -> sqlx::Result<Option<JournalId>> {
+    let rows = database.rows(Binds::default().text(JOURNAL).query(READ)).await?;
+    rows.first().map(|row| Fields(row).parsed(0, JournalId::parse)).transpose()
+}
+
+pub(crate) async fn set_journal(connection: &mut AnyConnection, id: &JournalId) -> sqlx::Result<()> {
+    set(connection, JOURNAL, id.as_str()).await
+}
+
+const READ: &str = "SELECT value FROM facts WHERE name = $1";
+
+async fn set(connection: &mut AnyConnection, name: &str, value: &str) -> sqlx::Result<()> {
+    let upsert = "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    Binds::default().text(name).text(value).query(upsert).execute(connection).await?;
+    Ok(())
+}

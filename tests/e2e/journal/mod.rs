@@ -1,0 +1,3 @@
+//! The journal over years: which one it is, compacting it, and removing a call for good.
+
+mod identity;
