@@ -115,6 +115,11 @@ pub(crate) enum Command {
     },
     /// Show runs, cursors, backlog, quota, destinations' lag and rejected records
     Status,
+    /// Show the journal's segments, or compact it; no API request
+    Journal {
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
     /// Show the effective configuration, or its JSON schema
     Config {
         #[command(subcommand)]
@@ -142,6 +147,14 @@ const SIMULATOR_EXAMPLES: &str = "\
 Examples:
   clarion simulator --port 8080 --calls 500
   CLARI_API_KEY=demo CLARI_API_PASSWORD=demo CLARION__SOURCE__BASE_URL=http://127.0.0.1:8080 clarion sync";
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Every segment with its records and sizes, totals by stream, and how far each destination has read
+    Show,
+    /// Drop the versions of records that a later one has replaced, where every destination has read past them
+    Compact,
+}
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum ConfigCommand {

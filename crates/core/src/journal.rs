@@ -1,6 +1,6 @@
 //! The journal's port: append-only segments of verbatim records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,16 @@ pub trait Journal: Send + Sync {
     /// # Behavior
     /// - A torn, truncated or altered segment is `Corrupt` and named, never skipped and never partly returned.
     async fn read(&self, segment: SegmentNo) -> Result<Vec<Option<Entry>>>;
+
+    /// Drops the records on these lines of a segment.
+    ///
+    /// # Behavior
+    /// - The segment keeps its number, its run and all its lines: a dropped record leaves an empty one and nothing in
+    ///   the header, so that every position stays what it was.
+    /// - Killed anywhere inside, the segment afterwards is either as before or as after; the header of the new one
+    ///   names the checksums of those whose place it took.
+    /// - Dropping what was dropped before changes nothing.
+    async fn rewrite(&self, segment: SegmentNo, drop: &BTreeSet<u32>) -> Result<SegmentInfo>;
 }
 
 /// A durable segment, as the state store remembers it.
@@ -78,6 +88,9 @@ pub struct SegmentHeader {
     /// Of the records, uncompressed.
     pub checksum: String,
     pub checkpoint: Checkpoint,
+    /// Checksums of the files that stood under this number before it was rewritten, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<String>,
     /// One entry a record, in line order from line 2; `None` for a dropped record.
     pub index: Vec<Option<IndexLine>>,
 }

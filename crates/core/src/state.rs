@@ -80,6 +80,9 @@ pub trait StateStore: Send + Sync {
     /// The journal that the store belongs to, once it was told.
     async fn journal(&self) -> Result<Option<JournalId>>;
 
+    /// Whether segments are being rewritten: what the store knows of them may be of before.
+    async fn is_rewriting(&self) -> Result<bool>;
+
     /// Segments that the store knows, after `after`.
     async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>>;
 
@@ -109,6 +112,8 @@ pub struct Span {
 pub struct Progress {
     /// The journal that all of this is about.
     pub journal: Option<JournalId>,
+    /// Whether segments are being rewritten from now on.
+    pub rewriting: Option<bool>,
     pub segment: Option<SegmentInfo>,
     pub known: Vec<Known>,
     pub done: Vec<(StreamName, RecordKey)>,

@@ -1,5 +1,6 @@
 //! The journal's port on a local folder.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,7 @@ use clarion_core::{
 use tokio::sync::Mutex;
 
 use crate::recovery::recover_spool;
+use crate::rewrite::rewrite;
 use crate::segment::{self, Segment};
 use crate::store::Store;
 use crate::writer::{Stamp, Writer};
@@ -138,6 +140,11 @@ impl Journal for FileJournal {
             Segment::open(&store.segment(segment), segment, &bytes)?.entries()
         })
         .await
+    }
+
+    async fn rewrite(&self, segment: SegmentNo, drop: &BTreeSet<u32>) -> Result<SegmentInfo> {
+        let drop = drop.clone();
+        self.blocking(move |store| rewrite(store, segment, &drop)).await
     }
 }
 

@@ -18,6 +18,7 @@ mod file_journal;
 mod frame;
 mod identity;
 mod recovery;
+mod rewrite;
 mod salvage;
 mod segment;
 mod settings;

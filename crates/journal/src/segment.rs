@@ -58,11 +58,8 @@ impl<'a> Segment<'a> {
 
     /// The records, each a slice of one buffer.
     pub(crate) fn entries(&self) -> Result<Vec<Option<Entry>>> {
-        let altered = || failure::corrupt(self.path, "a journal segment's records do not match its header");
-        let raw = Bytes::from(self.decompress().ok_or_else(altered)?);
-        if hex(xxh3_128(&raw)) != self.header.checksum {
-            return Err(altered());
-        }
+        let altered = || self.altered();
+        let raw = Bytes::from(self.lines()?);
         let mut entries = Vec::with_capacity(self.header.index.len());
         let mut from = 0;
         for end in memchr::memchr_iter(b'\n', &raw) {
@@ -72,6 +69,22 @@ impl<'a> Segment<'a> {
         }
         let complete = from == raw.len() && entries.len() == self.header.index.len();
         if complete { Ok(entries) } else { Err(altered()) }
+    }
+
+    /// The record lines as they were written.
+    pub(crate) fn lines(&self) -> Result<Vec<u8>> {
+        let raw = self.decompress().filter(|raw| hex(xxh3_128(raw)) == self.header.checksum);
+        raw.ok_or_else(|| self.altered())
+    }
+
+    /// The frame that tells which open segment this one was made from.
+    pub(crate) fn token(&self) -> Result<&'a [u8]> {
+        let token = self.body.get(..frame::MARK_LEN).filter(|bytes| frame::token(bytes).is_some());
+        token.ok_or_else(|| self.altered())
+    }
+
+    pub(crate) fn altered(&self) -> Error {
+        failure::corrupt(self.path, "a journal segment's records do not match its header")
     }
 
     /// The record lines, if they have the length that the header says.

@@ -95,13 +95,24 @@ impl Store {
                 Error::new(Kind::Conflict, "the segment exists already").with("segment", path.display())
             );
         }
+        self.write(number, frames, ["journal.written", "journal.renamed"])
+    }
+
+    /// Puts another file in the place of segment `number`: readers see the old one or the new one.
+    pub(crate) fn replace(&self, number: SegmentNo, frames: &[&[u8]]) -> Result<Stored> {
+        self.write(number, frames, ["journal.rewriting", "journal.rewritten"])
+    }
+
+    /// `points`: where a test may end the process, before and after the file has its name.
+    fn write(&self, number: SegmentNo, frames: &[&[u8]], points: [&str; 2]) -> Result<Stored> {
+        let path = self.segment(number);
         let temporary = self.segments.join(format!("{}{TEMPORARY}", file_name(number)));
         let stored = write_sealed(&temporary, frames)
             .map_err(|error| failure::storage(&temporary, "cannot write a journal segment", error))?;
-        fault::point("journal.written");
+        fault::point(points[0]);
         self.rename(&temporary, &path)
             .map_err(|error| failure::storage(&path, "cannot name a journal segment", error))?;
-        fault::point("journal.renamed");
+        fault::point(points[1]);
         Ok(stored)
     }
 

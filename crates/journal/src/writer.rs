@@ -95,6 +95,7 @@ impl Stamp {
             raw_bytes: contents.raw_bytes,
             checksum: segment::hex(contents.checksum),
             checkpoint: self.checkpoint,
+            replaces: Vec::new(),
             index: contents.index,
         }
     }

@@ -15,13 +15,14 @@ use crate::identity;
 use crate::judge;
 use crate::record::Arrival;
 use crate::recorder::{Recorder, stored_checkpoint};
+use crate::rewrites;
 
 /// Closes the open segment of a dead process and adopts every segment that the state store does not know.
 pub(crate) async fn recover(stores: &Stores, writer: &Writer) -> Result<u64> {
     identity::check(stores).await?;
     stores.journal.recover(&writer.run, stored_checkpoint(stores).await?).await?;
     identity::remember(stores, writer).await?;
-    let last = last_known(stores).await?;
+    let last = last_known(stores, writer).await?;
     let mut recorder = Recorder::open(stores, writer).await?;
     let mut adopted = 0;
     for segment in stores.journal.segments(last).await? {
@@ -33,15 +34,22 @@ pub(crate) async fn recover(stores: &Stores, writer: &Writer) -> Result<u64> {
 }
 
 /// The last segment of the state store, which the journal must have as well, unchanged.
-async fn last_known(stores: &Stores) -> Result<SegmentNo> {
-    let Some(last) = stores.state.segments(0).await?.pop() else {
+async fn last_known(stores: &Stores, writer: &Writer) -> Result<SegmentNo> {
+    let known = stores.state.segments(0).await?;
+    let Some(last) = known.last() else {
         return Ok(0);
     };
     let found = stores.journal.segments(last.number - 1).await?.into_iter().next();
     match found {
-        Some(found) if found.number == last.number && found.checksum == last.checksum => Ok(last.number),
         Some(found) if found.number == last.number => {
-            Err(damaged("a journal segment was altered", last.number))
+            let altered = found.checksum != last.checksum;
+            if altered && !rewrites::is_own(stores, last).await? {
+                return Err(damaged("a journal segment was altered", last.number));
+            }
+            if altered || stores.state.is_rewriting().await? {
+                rewrites::finish(stores, writer, &known).await?;
+            }
+            Ok(last.number)
         }
         _ => Err(damaged("the journal lacks a segment that the state store knows", last.number)),
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use clarion_core::{Reason, Rejected, Result, StreamName, Timestamp, WeekUse, check_journal};
+use clarion_core::{
+    DestinationState, Reason, Rejected, Result, StreamName, Timestamp, WeekUse, check_journal,
+};
 use serde::Serialize;
 
 use crate::calls::{FORWARD, history_is_open};
@@ -238,16 +240,25 @@ impl Engine {
         }
     }
 
-    async fn destination_status(&self) -> Result<Vec<DestinationStatus>> {
-        let segments = self.stores.state.segments(0).await?;
+    /// What each destination holds of this journal.
+    pub(crate) async fn inspect_all(&self) -> Result<Vec<(String, Result<DestinationState>)>> {
         let journal = self.stores.journal.id().await?;
-        let mut status = Vec::new();
+        let mut inspected = Vec::new();
         for destination in &self.destinations {
             let name = destination.name().to_owned();
-            let inspected = destination.inspect().await.and_then(|state| {
+            let state = destination.inspect().await.and_then(|state| {
                 journal.as_ref().map_or(Ok(()), |own| check_journal(state.journal.as_ref(), own, &name))?;
                 Ok(state)
             });
+            inspected.push((name, state));
+        }
+        Ok(inspected)
+    }
+
+    async fn destination_status(&self) -> Result<Vec<DestinationStatus>> {
+        let segments = self.stores.state.segments(0).await?;
+        let mut status = Vec::new();
+        for (name, inspected) in self.inspect_all().await? {
             status.push(match inspected {
                 Ok(state) => DestinationStatus {
                     name,

@@ -69,6 +69,9 @@ async fn write_marks(connection: &mut AnyConnection, progress: &Progress) -> sql
     if let Some(journal) = &progress.journal {
         facts::set_journal(connection, journal).await?;
     }
+    if let Some(rewriting) = progress.rewriting {
+        facts::set_rewriting(connection, rewriting).await?;
+    }
     if let Some(segment) = &progress.segment {
         write_segment(connection, segment).await?;
     }

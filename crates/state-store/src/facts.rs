@@ -7,6 +7,7 @@ use crate::database::Database;
 use crate::sql::{Binds, Fields};
 
 const JOURNAL: &str = "journal";
+const REWRITING: &str = "rewriting";
 
 /// The journal that the store belongs to.
 pub(crate) async fn journal(database: &Database) -> sqlx::Result<Option<JournalId>> {
@@ -16,6 +17,15 @@ pub(crate) async fn journal(database: &Database) -> sqlx::Result<Option<JournalI
 
 pub(crate) async fn set_journal(connection: &mut AnyConnection, id: &JournalId) -> sqlx::Result<()> {
     set(connection, JOURNAL, id.as_str()).await
+}
+
+pub(crate) async fn is_rewriting(database: &Database) -> sqlx::Result<bool> {
+    let rows = database.rows(Binds::default().text(REWRITING).query(READ)).await?;
+    rows.first().map_or(Ok(false), |row| Ok(Fields(row).text(0)? == "yes"))
+}
+
+pub(crate) async fn set_rewriting(connection: &mut AnyConnection, rewriting: bool) -> sqlx::Result<()> {
+    set(connection, REWRITING, if rewriting { "yes" } else { "no" }).await
 }
 
 const READ: &str = "SELECT value FROM facts WHERE name = $1";

@@ -133,6 +133,10 @@ impl StateStore for Store {
         self.read("the journal's id", facts::journal(&self.database).await)
     }
 
+    async fn is_rewriting(&self) -> Result<bool> {
+        self.read("the state of the journal", facts::is_rewriting(&self.database).await)
+    }
+
     async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>> {
         self.read("the segments", lookup::segments(&self.database, after).await)
     }

@@ -43,6 +43,7 @@ checks!(state_on_sqlite, state_on_postgres, state:
     keeps_backfills,
     keeps_runs,
     keeps_the_id_of_its_journal,
+    knows_whether_segments_are_rewritten,
 );
 
 checks!(inbox_on_sqlite, inbox_on_postgres, inbox:

@@ -4,7 +4,7 @@
 
 mod deletions;
 mod first_sync;
-mod kill;
+pub(crate) mod kill;
 mod later_sync;
 mod planted;
 mod power_cut;

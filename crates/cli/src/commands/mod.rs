@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod demo;
 mod init;
+mod journal;
 mod load;
 mod plan;
 mod run;
@@ -42,6 +43,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         Command::Load { destination } => load::run(args, destination.as_deref(), false).await,
         Command::Replay { destination } => load::run(args, Some(destination), true).await,
         Command::Status => status::run(args).await,
+        Command::Journal { command } => journal::run(args, *command).await,
         Command::Config { show } => config::run(args, *show),
         Command::Completions { shell } => completions::run(*shell),
         Command::Simulator(options) => simulator::run(options).await,

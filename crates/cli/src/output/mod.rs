@@ -1,6 +1,7 @@
 //! What people read: reports and tables on stdout, progress on stderr.
 
 mod bars;
+mod journal;
 pub(crate) mod paint;
 mod plan;
 mod report;
@@ -8,6 +9,7 @@ mod status;
 mod table;
 
 pub(crate) use bars::Bars;
+pub(crate) use journal::{compacted, journal};
 pub(crate) use plan::plan;
 pub(crate) use report::{destinations, run_report};
 pub(crate) use status::{status, streams};

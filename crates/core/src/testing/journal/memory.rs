@@ -1,5 +1,6 @@
 //! A journal without a disk.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,8 +23,10 @@ struct Disk {
     id: Option<JournalId>,
     processes: u64,
     open: Option<OpenSegment>,
-    segments: Vec<(SegmentInfo, SegmentHeader, Vec<Entry>)>,
+    segments: Vec<Stored>,
 }
+
+type Stored = (SegmentInfo, SegmentHeader, Vec<Option<Entry>>);
 
 #[derive(Default)]
 struct OpenSegment {
@@ -74,9 +77,10 @@ impl MemoryJournal {
             raw_bytes,
             checksum: info.checksum.clone(),
             checkpoint,
+            replaces: Vec::new(),
             index: entries.iter().map(|entry| Some(IndexLine::of(entry))).collect(),
         };
-        disk.segments.push((info.clone(), header, entries));
+        disk.segments.push((info.clone(), header, entries.into_iter().map(Some).collect()));
         Some(info)
     }
 }
@@ -135,11 +139,32 @@ impl Journal for MemoryJournal {
     async fn read(&self, segment: SegmentNo) -> Result<Vec<Option<Entry>>> {
         let disk = self.disk();
         let (.., entries) = find(&disk, segment)?;
-        Ok(entries.iter().cloned().map(Some).collect())
+        Ok(entries.clone())
+    }
+
+    async fn rewrite(&self, segment: SegmentNo, drop: &BTreeSet<u32>) -> Result<SegmentInfo> {
+        let mut disk = self.disk();
+        find(&disk, segment)?;
+        let found = disk.segments.iter_mut().find(|(info, ..)| info.number == segment);
+        let (info, header, entries) = found.expect("it was found before");
+        let before = info.checksum.clone();
+        for (line, (entry, index)) in (2_u32..).zip(entries.iter_mut().zip(&mut header.index)) {
+            if drop.contains(&line) && entry.take().is_some() {
+                *index = None;
+                info.checksum = format!("{before}-{line}");
+            }
+        }
+        if info.checksum != before {
+            header.replaces.push(before);
+            info.raw_bytes = entries.iter().flatten().map(size).sum();
+            (info.stored_bytes, header.raw_bytes) = (info.raw_bytes, info.raw_bytes);
+            header.checksum.clone_from(&info.checksum);
+        }
+        Ok(info.clone())
     }
 }
 
-fn find(disk: &Disk, segment: SegmentNo) -> Result<&(SegmentInfo, SegmentHeader, Vec<Entry>)> {
+fn find(disk: &Disk, segment: SegmentNo) -> Result<&Stored> {
     disk.segments
         .iter()
         .find(|(info, ..)| info.number == segment)

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::{
-    Checkpoint, Entry, Journal, Kind, Op, RecordKey, RunId, SegmentNo, StreamName, Timestamp, from_millis,
-    parse_timestamp,
+    Checkpoint, Entry, Journal, Kind, Op, RecordKey, RunId, SegmentInfo, SegmentNo, StreamName, Timestamp,
+    from_millis, parse_timestamp,
 };
 
 /// Opens one journal as often as asked; each time as a new process that finds what the ones before left.
@@ -24,6 +24,8 @@ pub async fn conforms(fresh: &(dyn Fn() -> Opener + Sync)) {
     nothing_is_appended_to_a_dead_processes_segment(&fresh()).await;
     recovery_leaves_the_own_open_segment_alone(&fresh()).await;
     a_missing_segment_is_corrupt_and_named(&fresh()).await;
+    a_dropped_record_leaves_an_empty_line(&fresh()).await;
+    a_rewritten_segment_names_what_it_replaces(&fresh()).await;
 }
 
 /// A record of `calls` with a time, as the vendor would send it.
@@ -172,6 +174,45 @@ async fn a_missing_segment_is_corrupt_and_named(open: &Opener) {
             "{error}"
         );
     }
+}
+
+async fn a_dropped_record_leaves_an_empty_line(open: &Opener) {
+    let journal = open();
+    append(&*journal, &assorted()).await;
+    let before = journal.cut(&run(), checkpoint()).await.expect("cuts").expect("has records");
+    let header = journal.header(1).await.expect("reads");
+    append(&*journal, &[entry("next")]).await;
+    cut(&*journal).await;
+    let after = drop_lines(&*journal, &[2, 4]).await;
+    assert_eq!((after.number, after.records), (1, before.records), "positions count every line");
+    assert!(after.raw_bytes < before.raw_bytes && after.checksum != before.checksum);
+    let mut expected: Vec<Option<Entry>> = assorted().into_iter().map(Some).collect();
+    (expected[0], expected[2]) = (None, None);
+    assert_eq!(open().read(1).await.expect("reads"), expected);
+    let mut index = header.index.clone();
+    (index[0], index[2]) = (None, None);
+    let rewritten = journal.header(1).await.expect("reads");
+    assert_eq!(rewritten.index, index);
+    assert_eq!((rewritten.checkpoint, rewritten.run_id), (header.checkpoint, header.run_id));
+    assert_eq!(read(&*journal, 2).await, [entry("next")], "the next one is as it was");
+}
+
+async fn a_rewritten_segment_names_what_it_replaces(open: &Opener) {
+    let journal = open();
+    append(&*journal, &assorted()).await;
+    let first = journal.cut(&run(), checkpoint()).await.expect("cuts").expect("has records");
+    let second = drop_lines(&*journal, &[3]).await;
+    assert_eq!(drop_lines(&*journal, &[3]).await, second, "dropping again changes nothing");
+    assert_eq!(journal.segments(0).await.expect("lists"), std::slice::from_ref(&second));
+    let all: Vec<u32> = (2..=first.records + 1).collect();
+    let third = drop_lines(&*journal, &all).await;
+    assert_eq!(open().segments(0).await.expect("lists"), [third]);
+    assert!(open().read(1).await.expect("reads").iter().all(Option::is_none));
+    assert_eq!(journal.header(1).await.expect("reads").replaces, [first.checksum, second.checksum]);
+}
+
+async fn drop_lines(journal: &dyn Journal, lines: &[u32]) -> SegmentInfo {
+    journal.rewrite(1, &lines.iter().copied().collect()).await.expect("rewrites")
 }
 
 /// Every kind of envelope, and text that a journal must not touch.

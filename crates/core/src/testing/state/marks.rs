@@ -77,6 +77,15 @@ pub async fn keeps_the_id_of_its_journal(store: impl StateStore) {
     }
 }
 
+/// What is not said stays as it was.
+pub async fn knows_whether_segments_are_rewritten(store: impl StateStore) {
+    assert!(!store.is_rewriting().await.expect("a flag"));
+    for (said, expected) in [(Some(true), true), (None, true), (Some(false), false), (None, false)] {
+        commit(&store, Progress { rewriting: said, ..Progress::default() }).await;
+        assert_eq!(store.is_rewriting().await.expect("a flag"), expected);
+    }
+}
+
 /// Runs are replaced by id and come newest first.
 pub async fn keeps_runs(store: impl StateStore) {
     let run = |id: &str, started: i64, outcome: &str| RunRecord {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use marks::{
     keeps_backfills, keeps_runs, keeps_slices_until_they_are_covered, keeps_the_id_of_its_journal,
-    lists_segments_in_order,
+    knows_whether_segments_are_rewritten, lists_segments_in_order,
 };
 pub use queue::{merges_queue_entries, pages_the_queue_in_order};
 pub use times::{counts_what_went_lately, pages_known_records_by_time};
@@ -153,6 +153,7 @@ fn full_progress() -> Progress {
     };
     Progress {
         journal: Some(JournalId::from_random([7; 16])),
+        rewriting: Some(true),
         segment: Some(SegmentInfo {
             number: 1,
             records: 3,
