@@ -120,6 +120,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: JournalCommand,
     },
+    /// Remove a call for good from destinations, journal and state; asks nothing, no API request
+    Purge {
+        /// The call's id
+        #[arg(long, value_name = "ID")]
+        call: String,
+    },
     /// Show the effective configuration, or its JSON schema
     Config {
         #[command(subcommand)]

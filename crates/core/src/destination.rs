@@ -26,6 +26,15 @@ pub trait Destination: Send + Sync {
     /// - `Conflict` if the stored position is not `spec.from` or is one in another journal (with `replace`: whatever it
     ///   is), or the fence is lower than the highest seen.
     async fn begin(&self, spec: LoadSpec) -> Result<Box<dyn Load>>;
+
+    /// Removes records for good, with their children; gives the number of rows removed.
+    ///
+    /// # Behavior
+    /// - Also rows that are marked as deleted, and what loads that were cut off left behind.
+    /// - The position stays what it was. Records that are not there are none to remove.
+    /// - Killed anywhere inside, each table afterwards is either as before or as after; doing it again finishes it.
+    /// - `Conflict` if the fence is lower than the highest seen.
+    async fn purge(&self, spec: PurgeSpec) -> Result<u64>;
 }
 
 /// A load under way. Dropped without a commit it leaves the destination as it was.
@@ -54,6 +63,17 @@ pub struct LoadSpec {
     pub replace: bool,
     pub loaded_at: Timestamp,
     /// Every key that this load will write, known before the first change set.
+    pub keys: Arc<ChangedKeys>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PurgeSpec {
+    pub run_id: RunId,
+    pub fence: Fence,
+    /// The journal of the records, for a destination that does not know its own yet.
+    pub journal: JournalId,
+    pub at: Timestamp,
+    /// The records to remove, by stream.
     pub keys: Arc<ChangedKeys>,
 }
 

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Backfill, Entry, JournalId, Op, RecordKey, Result, RunId, SegmentNo, Slice, Spent, StreamName, Timestamp,
+    Backfill, Entry, JournalId, Op, Purged, RecordKey, Result, RunId, SegmentNo, Slice, Spent, StreamName,
+    Timestamp,
 };
 
 #[async_trait]
@@ -16,6 +17,15 @@ pub trait Journal: Send + Sync {
     /// # Behavior
     /// - Stays the same for as long as a segment is there; a journal that was lost and begun anew has another.
     async fn id(&self) -> Result<Option<JournalId>>;
+
+    /// The calls that were removed for good; `None` for a journal that is not begun.
+    async fn purged(&self) -> Result<Option<Purged>>;
+
+    /// Remembers which calls were removed for good, in place of what it remembered before.
+    ///
+    /// # Behavior
+    /// - Durable when this returns, and there again when the state store is lost.
+    async fn remember_purged(&self, purged: &Purged) -> Result<()>;
 
     /// Makes whatever a killed process left behind part of the journal.
     ///

@@ -24,6 +24,7 @@ mod name;
 mod normalise;
 mod observe;
 mod position;
+mod purged;
 mod report;
 mod schema;
 mod source;
@@ -42,7 +43,8 @@ pub use call::{StatusClass, has_content};
 pub use change::{ChangeSet, RejectedValue, TableChange, Tombstone};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use destination::{
-    ChangedKeys, Destination, DestinationState, Load, LoadReport, LoadSpec, TableStats, check_journal,
+    ChangedKeys, Destination, DestinationState, Load, LoadReport, LoadSpec, PurgeSpec, TableStats,
+    check_journal,
 };
 pub use digest::{Fingerprint, Fingerprinter, content_hash};
 pub use entry::{Entry, Op};
@@ -57,6 +59,7 @@ pub use name::{JournalId, RecordKey, RunId, StreamName, TableName};
 pub use normalise::{Gone, Item, MakeNormaliser, Normalise};
 pub use observe::{Event, Observer, RunSummary, Silent};
 pub use position::{Position, SegmentNo};
+pub use purged::Purged;
 pub use report::{DestinationReport, Outcome, QuotaReport, RequestReport, RunReport, StreamReport};
 pub use schema::{Column, ColumnType, KIND_METADATA, TableSchema};
 pub use source::{Fetched, ListRequest, Listed, PageSink, Source, SourceRecord, Usage, Visibility, Window};

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Backfill, Fence, JournalId, Known, QueueEntry, Reason, RecordKey, Result, RunId, SegmentInfo, SegmentNo,
-    StreamName, Timestamp,
+    Backfill, ChangedKeys, Fence, JournalId, Known, Purged, QueueEntry, Reason, RecordKey, Result, RunId,
+    SegmentInfo, SegmentNo, StreamName, Timestamp,
 };
 
 #[async_trait]
@@ -80,6 +80,18 @@ pub trait StateStore: Send + Sync {
     /// The journal that the store belongs to, once it was told.
     async fn journal(&self) -> Result<Option<JournalId>>;
 
+    /// The calls that were removed for good, as the journal remembers them too.
+    async fn purged(&self) -> Result<Option<Purged>>;
+
+    /// Forgets records for good.
+    ///
+    /// # Behavior
+    /// - Nothing of them is left: what is known, queued or rejected, nor what runs reported of them; nor, where the
+    ///   store is a file, among the bytes that are no longer used.
+    /// - Doing it again changes nothing, and finishes what a killed process began.
+    /// - A `fence` lower than the highest seen is `Conflict`, and nothing is removed.
+    async fn purge(&self, fence: Fence, keys: &ChangedKeys) -> Result<()>;
+
     /// Whether segments are being rewritten: what the store knows of them may be of before.
     async fn is_rewriting(&self) -> Result<bool>;
 
@@ -112,6 +124,8 @@ pub struct Span {
 pub struct Progress {
     /// The journal that all of this is about.
     pub journal: Option<JournalId>,
+    /// In place of what was stored before.
+    pub purged: Option<Purged>,
     /// Whether segments are being rewritten from now on.
     pub rewriting: Option<bool>,
     pub segment: Option<SegmentInfo>,

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use clarion_core::{
-    Checkpoint, Clock, Entry, Error, Journal, JournalId, Kind, Result, RunId, SegmentHeader, SegmentInfo,
-    SegmentNo, fault,
+    Checkpoint, Clock, Entry, Error, Journal, JournalId, Kind, Purged, Result, RunId, SegmentHeader,
+    SegmentInfo, SegmentNo, fault,
 };
 use tokio::sync::Mutex;
 
+use crate::identity::Identity;
 use crate::recovery::recover_spool;
 use crate::rewrite::rewrite;
 use crate::segment::{self, Segment};
@@ -65,6 +66,19 @@ impl FileJournal {
 impl Journal for FileJournal {
     async fn id(&self) -> Result<Option<JournalId>> {
         self.blocking(|store| Ok(identity::read(store)?.map(|identity| identity.id))).await
+    }
+
+    async fn purged(&self) -> Result<Option<Purged>> {
+        self.blocking(|store| Ok(identity::read(store)?.and_then(|identity| identity.purged))).await
+    }
+
+    async fn remember_purged(&self, purged: &Purged) -> Result<()> {
+        let purged = Some(purged.clone());
+        self.blocking(move |store| {
+            let id = identity::begin(store)?.id;
+            identity::write(store, &Identity { id, purged })
+        })
+        .await
     }
 
     async fn recover(&self, run: &RunId, checkpoint: Checkpoint) -> Result<()> {

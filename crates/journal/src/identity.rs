@@ -1,6 +1,6 @@
-//! Which journal this is: in a small file beside the segments, and in every header.
+//! Which journal this is, in a small file beside the segments and in every header; and what was purged from it.
 
-use clarion_core::{Error, JournalId, Kind, Result};
+use clarion_core::{Error, JournalId, Kind, Purged, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::store::Store;
@@ -10,12 +10,15 @@ use crate::{failure, segment};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) id: JournalId,
+    /// `None` where the file was lost and only the id could be found again.
+    #[serde(default)]
+    pub(crate) purged: Option<Purged>,
 }
 
 /// What the folder says; a lost file is made good from the last segment. `None` for a journal that is not begun.
 pub(crate) fn read(store: &Store) -> Result<Option<Identity>> {
     let Some(bytes) = store.get_identity()? else {
-        return Ok(from_last_segment(store)?.map(|id| Identity { id }));
+        return Ok(from_last_segment(store)?.map(|id| Identity { id, purged: None }));
     };
     let identity = serde_json::from_slice(&bytes).map_err(|error| {
         Error::new(Kind::Corrupt, "the file that names the journal cannot be read")
@@ -28,13 +31,12 @@ pub(crate) fn read(store: &Store) -> Result<Option<Identity>> {
 
 /// The same for whoever holds the lease, who also begins a journal.
 pub(crate) fn begin(store: &Store) -> Result<Identity> {
-    if let Some(identity) = read(store)? {
-        if store.get_identity()?.is_none() {
-            write(store, &identity)?;
-        }
-        return Ok(identity);
+    let found = read(store)?;
+    if let Some(identity) = found.as_ref().filter(|identity| identity.purged.is_some()) {
+        return Ok(identity.clone());
     }
-    let identity = Identity { id: JournalId::from_random(random(store)?) };
+    let id = found.map_or_else(|| random(store).map(JournalId::from_random), |identity| Ok(identity.id))?;
+    let identity = Identity { id, purged: Some(Purged::with_key(random(store)?)) };
     write(store, &identity)?;
     Ok(identity)
 }

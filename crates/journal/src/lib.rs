@@ -1,7 +1,7 @@
 //! The journal on a local folder: the only thing extraction writes, the only thing destinations read.
 //!
 //! ```text
-//! <folder>/journal.json                      which journal this is
+//! <folder>/journal.json                      which journal this is, and hashes of what was purged
 //! <folder>/open.ndjson                       the open segment: token, then record lines as they are
 //! <folder>/segments/000000000001.ndjson.zst  header frame, token, record frame, seal
 //! ```

@@ -47,7 +47,7 @@ impl Store {
         &self.identity
     }
 
-    /// The file that names the journal, if there is one.
+    /// The file that names the journal and what was purged from it, if there is one.
     pub(crate) fn get_identity(&self) -> Result<Option<Vec<u8>>> {
         let bytes = read_if_there(&self.identity);
         bytes.map_err(|error| failure::storage(&self.identity, "cannot read the journal's name", error))

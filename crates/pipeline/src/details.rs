@@ -140,6 +140,12 @@ impl<'e> DetailsPass<'e> {
 
     /// Fetches these, as far as the share goes.
     pub(crate) async fn batch(&mut self, entries: Vec<QueueEntry>) -> Result<()> {
+        // Somebody may have asked for a call that is never to be fetched again.
+        let (purged, entries): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| self.recorder.is_purged(&entry.key));
+        for entry in purged {
+            self.recorder.done(&entry.stream, &entry.key);
+        }
         let keys: Vec<RecordKey> = entries.iter().map(|entry| entry.key.clone()).collect();
         let calls = self.recorder.known(&StreamName::CALLS, &keys).await?;
         let details = self.recorder.known(&StreamName::CALL_DETAILS, &keys).await?;

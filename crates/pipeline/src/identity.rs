@@ -1,6 +1,7 @@
 //! Journal and state store belong together: one that was exchanged for another is found out before anything is written.
+//! Both know the journal's id, and which calls were removed for good.
 
-use clarion_core::{Error, JournalId, Kind, Progress, Result};
+use clarion_core::{Error, JournalId, Kind, Progress, Purged, Result};
 
 use crate::engine::{Stores, Writer};
 use crate::recover::damaged;
@@ -21,11 +22,34 @@ pub(crate) async fn check(stores: &Stores) -> Result<()> {
 /// Writes down which journal the state store belongs to, where it does not know yet.
 pub(crate) async fn remember(stores: &Stores, writer: &Writer) -> Result<()> {
     let id = of(stores).await?;
-    if stores.state.journal().await?.as_ref() == Some(&id) {
-        return Ok(());
+    if stores.state.journal().await?.as_ref() != Some(&id) {
+        let progress = Progress { journal: Some(id), ..Progress::default() };
+        stores.state.commit(writer.fence, progress).await?;
     }
-    let progress = Progress { journal: Some(id), ..Progress::default() };
-    stores.state.commit(writer.fence, progress).await
+    let (journal, state) = (stores.journal.purged().await?, stores.state.purged().await?);
+    let Some(mut purged) = journal.clone().or_else(|| state.clone()) else { return Ok(()) };
+    if let Some(state) = &state {
+        purged.merge(state);
+    }
+    remember_purged(stores, writer, purged, (journal, state)).await
+}
+
+/// Brings journal and state store, in this order, to what is known of purged calls; `before` is what each says now.
+pub(crate) async fn remember_purged(
+    stores: &Stores,
+    writer: &Writer,
+    purged: Purged,
+    before: (Option<Purged>, Option<Purged>),
+) -> Result<()> {
+    let (journal, state) = before;
+    if journal.as_ref() != Some(&purged) {
+        stores.journal.remember_purged(&purged).await?;
+    }
+    if state.as_ref() != Some(&purged) {
+        let progress = Progress { purged: Some(purged), ..Progress::default() };
+        stores.state.commit(writer.fence, progress).await?;
+    }
+    Ok(())
 }
 
 /// The id of a journal that was recovered.

@@ -23,6 +23,7 @@ mod load_plan;
 mod on_demand;
 mod plan;
 mod privacy;
+mod purge;
 mod record;
 mod recorder;
 mod recover;
@@ -42,6 +43,7 @@ pub use engine::{Engine, Stores, Writer};
 pub use journal_report::{JournalReport, SegmentReport, Standing, StreamTotals, Totals};
 pub use load::{LoadOptions, LoadOutcome};
 pub use plan::{Plan, PlanLine, PlanOptions};
+pub use purge::{Purge, PurgedDestination, PurgedJournal};
 pub use schedule::{Schedule, ScheduleSettings};
 pub use service::{Chore, Chores, Duty, MakeSource, NoChores, Probe, Service};
 pub use settings::{

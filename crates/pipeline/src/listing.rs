@@ -52,7 +52,7 @@ impl CallSink<'_> {
     /// Journals what is new of a page and queues its details, all of it for the segment in hand.
     pub(crate) async fn take_all(&mut self, mut records: Vec<SourceRecord>) -> Result<()> {
         let fetched = records.len() as u64;
-        records.retain(|record| self.has_id(record));
+        records.retain(|record| self.has_id(record) && !self.recorder.is_purged(&record.key));
         let keys: Vec<RecordKey> = records.iter().map(|record| record.key.clone()).collect();
         let known = self.recorder.known(&StreamName::CALLS, &keys).await?;
         if keys.iter().any(|key| known.get(key).is_none_or(|known| known.private.is_none())) {

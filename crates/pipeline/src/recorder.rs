@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::Duration;
 use clarion_core::{
-    Backfill, Checkpoint, Entry, Event, Fence, Fingerprinter, Known, Position, Progress, QueueEntry,
+    Backfill, Checkpoint, Entry, Event, Fence, Fingerprinter, Known, Position, Progress, Purged, QueueEntry,
     RecordKey, Rejected, Result, RunId, SegmentInfo, Slice, StreamName, Timestamp, fault,
 };
 
@@ -29,6 +29,7 @@ pub(crate) struct Recorder {
     run: RunId,
     fence: Fence,
     checkpoint: Checkpoint,
+    purged: Option<Purged>,
     pending: Pending,
     opened_at: Option<Timestamp>,
 }
@@ -51,9 +52,15 @@ impl Recorder {
             run: writer.run.clone(),
             fence: writer.fence,
             checkpoint: stored_checkpoint(stores).await?,
+            purged: stores.state.purged().await?,
             pending: Pending::default(),
             opened_at: None,
         })
+    }
+
+    /// Whether a call was removed for good: what the vendor still says of it is passed over.
+    pub(crate) fn is_purged(&self, call: &RecordKey) -> bool {
+        self.purged.as_ref().is_some_and(|purged| purged.contains(call))
     }
 
     pub(crate) fn generation(&self) -> u32 {

@@ -97,6 +97,15 @@ impl Backend {
         }
     }
 
+    /// Statements after which deleted rows are no longer among the bytes of the store, each by itself.
+    pub(crate) fn wipe(&self) -> &'static [&'static str] {
+        match self {
+            // The copy that VACUUM writes goes through the log, which is then folded into the file and cut.
+            Self::Sqlite { .. } => &["PRAGMA temp_store = FILE", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"],
+            Self::Postgres { .. } => &["VACUUM known", "VACUUM queue", "VACUUM rejected", "VACUUM runs"],
+        }
+    }
+
     pub(crate) fn marks(&self) -> Marks {
         match self {
             Self::Sqlite { .. } => Marks::Plain,

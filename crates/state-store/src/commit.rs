@@ -6,7 +6,7 @@ use clarion_core::{
     Error, Fence, Kind, Known, Progress, RecordKey, Rejected, Result, SegmentInfo, StreamName, Timestamp,
     content_hash, fault,
 };
-use sqlx::AnyConnection;
+use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::database::Database;
 use crate::sql::{Binds, Fields, Insert};
@@ -15,12 +15,7 @@ use crate::{backfills, facts, queue, slices};
 /// Stores `progress` in one transaction, if no higher fence was seen.
 pub(crate) async fn commit(database: &Database, fence: Fence, progress: Progress) -> Result<()> {
     let failed = |error| database.failed("cannot store the progress", error);
-    let mut transaction = database.begin().await.map_err(failed)?;
-    if !raise_fence(&mut transaction, fence).await.map_err(failed)? {
-        return Err(Error::new(Kind::Conflict, "another writer took over")
-            .with("fence", fence)
-            .hint("this process lost the lease; start it again when the other one has ended"));
-    }
+    let mut transaction = begin_fenced(database, fence).await?;
     write_marks(&mut transaction, &progress).await.map_err(failed)?;
     if fault::defect("state.split_commit") {
         transaction.commit().await.map_err(failed)?;
@@ -31,6 +26,18 @@ pub(crate) async fn commit(database: &Database, fence: Fence, progress: Progress
     transaction.commit().await.map_err(failed)?;
     fault::point("state.committed");
     Ok(())
+}
+
+/// Begins a transaction, if no higher fence was seen.
+pub(crate) async fn begin_fenced(database: &Database, fence: Fence) -> Result<Transaction<'static, Any>> {
+    let failed = |error| database.failed("cannot write to the state store", error);
+    let mut transaction = database.begin().await.map_err(failed)?;
+    if raise_fence(&mut transaction, fence).await.map_err(failed)? {
+        return Ok(transaction);
+    }
+    Err(Error::new(Kind::Conflict, "another writer took over")
+        .with("fence", fence)
+        .hint("this process lost the lease; start it again when the other one has ended"))
 }
 
 /// Locks the row that all commits lock, and remembers the fence. False if a higher one was seen.
@@ -68,6 +75,9 @@ async fn write_marks(connection: &mut AnyConnection, progress: &Progress) -> sql
     }
     if let Some(journal) = &progress.journal {
         facts::set_journal(connection, journal).await?;
+    }
+    if let Some(purged) = &progress.purged {
+        facts::set_purged(connection, purged).await?;
     }
     if let Some(rewriting) = progress.rewriting {
         facts::set_rewriting(connection, rewriting).await?;

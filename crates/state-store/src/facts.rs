@@ -1,12 +1,13 @@
 //! What there is one of, by name.
 
-use clarion_core::JournalId;
+use clarion_core::{JournalId, Purged};
 use sqlx::AnyConnection;
 
 use crate::database::Database;
-use crate::sql::{Binds, Fields};
+use crate::sql::{Binds, Fields, decode_error};
 
 const JOURNAL: &str = "journal";
+const PURGED: &str = "purged";
 const REWRITING: &str = "rewriting";
 
 /// The journal that the store belongs to.
@@ -26,6 +27,18 @@ pub(crate) async fn is_rewriting(database: &Database) -> sqlx::Result<bool> {
 
 pub(crate) async fn set_rewriting(connection: &mut AnyConnection, rewriting: bool) -> sqlx::Result<()> {
     set(connection, REWRITING, if rewriting { "yes" } else { "no" }).await
+}
+
+/// The calls that were removed for good.
+pub(crate) async fn purged(database: &Database) -> sqlx::Result<Option<Purged>> {
+    let rows = database.rows(Binds::default().text(PURGED).query(READ)).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    serde_json::from_str(&Fields(row).text(0)?).map(Some).map_err(|error| decode_error(0, error))
+}
+
+pub(crate) async fn set_purged(connection: &mut AnyConnection, purged: &Purged) -> sqlx::Result<()> {
+    let text = serde_json::to_string(purged).expect("hashes are plain JSON");
+    set(connection, PURGED, &text).await
 }
 
 const READ: &str = "SELECT value FROM facts WHERE name = $1";

@@ -16,6 +16,7 @@ mod lease;
 mod ledger;
 mod lookup;
 mod migrate;
+mod purge;
 mod queue;
 mod runs;
 mod settings;

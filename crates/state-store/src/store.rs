@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clarion_core::{
-    Backfill, Clock, Fence, JournalId, Known, Progress, QueueEntry, Reason, RecordKey, Rejected, Result,
-    RunRecord, SegmentInfo, SegmentNo, Slice, Span, StateStore, StreamName, Timestamp,
+    Backfill, ChangedKeys, Clock, Fence, JournalId, Known, Progress, Purged, QueueEntry, Reason, RecordKey,
+    Rejected, Result, RunRecord, SegmentInfo, SegmentNo, Slice, Span, StateStore, StreamName, Timestamp,
 };
 use sqlx::Connection;
 
 use crate::backend::Backend;
 use crate::database::Database;
 use crate::lease::StoreLease;
-use crate::{Settings, backfills, commit, facts, lookup, migrate, queue, runs, slices};
+use crate::{Settings, backfills, commit, facts, lookup, migrate, purge, queue, runs, slices};
 
 /// State store and quota ledger in one database.
 #[derive(Clone)]
@@ -131,6 +131,14 @@ impl StateStore for Store {
 
     async fn journal(&self) -> Result<Option<JournalId>> {
         self.read("the journal's id", facts::journal(&self.database).await)
+    }
+
+    async fn purged(&self) -> Result<Option<Purged>> {
+        self.read("what was purged", facts::purged(&self.database).await)
+    }
+
+    async fn purge(&self, fence: Fence, keys: &ChangedKeys) -> Result<()> {
+        purge::purge(&self.database, fence, keys).await
     }
 
     async fn is_rewriting(&self) -> Result<bool> {

@@ -44,6 +44,8 @@ checks!(state_on_sqlite, state_on_postgres, state:
     keeps_runs,
     keeps_the_id_of_its_journal,
     knows_whether_segments_are_rewritten,
+    remembers_what_was_purged,
+    forgets_what_was_purged,
 );
 
 checks!(inbox_on_sqlite, inbox_on_postgres, inbox:

@@ -2,3 +2,4 @@
 
 mod compact;
 mod identity;
+mod purge;

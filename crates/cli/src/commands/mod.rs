@@ -9,6 +9,7 @@ mod init;
 mod journal;
 mod load;
 mod plan;
+mod purge;
 mod run;
 mod simulator;
 mod status;
@@ -44,6 +45,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         Command::Replay { destination } => load::run(args, Some(destination), true).await,
         Command::Status => status::run(args).await,
         Command::Journal { command } => journal::run(args, *command).await,
+        Command::Purge { call } => purge::run(args, call).await,
         Command::Config { show } => config::run(args, *show),
         Command::Completions { shell } => completions::run(*shell),
         Command::Simulator(options) => simulator::run(options).await,

@@ -1,6 +1,6 @@
-//! `journal` for people.
+//! `journal` and `purge` for people.
 
-use clarion_pipeline::{Compacted, JournalReport};
+use clarion_pipeline::{Compacted, JournalReport, Purge};
 
 use super::paint;
 use super::table::{grouped, size, table};
@@ -58,4 +58,20 @@ pub(crate) fn compacted(done: &Compacted) {
         size(done.bytes_after),
         size(done.bytes_before)
     );
+}
+
+pub(crate) fn purged(done: &Purge) {
+    for (name, purged) in &done.destinations {
+        match &purged.error {
+            None => out!("{} {} rows removed", paint::bold(name), grouped(purged.rows)),
+            Some(_) => out!("{} not done", paint::red(name)),
+        }
+    }
+    out!(
+        "{} {} records removed from {} segments",
+        paint::bold("journal"),
+        grouped(done.journal.records),
+        grouped(done.journal.segments)
+    );
+    out!("{} done", paint::bold("state"));
 }

@@ -9,7 +9,7 @@ mod status;
 mod table;
 
 pub(crate) use bars::Bars;
-pub(crate) use journal::{compacted, journal};
+pub(crate) use journal::{compacted, journal, purged};
 pub(crate) use plan::plan;
 pub(crate) use report::{destinations, run_report};
 pub(crate) use status::{status, streams};

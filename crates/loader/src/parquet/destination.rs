@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clarion_core::{
-    Clock, Destination, DestinationState, Error, Fence, Kind, Load, LoadSpec, Result, Retry, TableStats,
-    check_journal,
+    Clock, Destination, DestinationState, Error, Fence, Kind, Load, LoadSpec, PurgeSpec, Result, Retry,
+    TableStats, check_journal,
 };
 use tokio::task::spawn_blocking;
 
 use super::load::{ParquetLoad, Work};
 use super::manifest::{Manifest, TableEntry};
+use super::purge;
 use super::recover::{recover, verify};
 use super::store::{OWN, STAGING, Store};
 use super::table::Context;
@@ -103,10 +104,32 @@ impl Destination for ParquetDestination {
     }
 
     async fn begin(&self, spec: LoadSpec) -> Result<Box<dyn Load>> {
+        Ok(Box::new(ParquetLoad::new(self.work(spec).await?)))
+    }
+
+    async fn purge(&self, spec: PurgeSpec) -> Result<u64> {
+        if self.store.size(OWN)?.is_none() {
+            return Ok(0);
+        }
+        let (store, name) = (self.store.clone(), self.name.clone());
+        let lock = self.lock().await?;
+        let manifest = spawn_blocking(move || purge::tidy(&store, &name)).await.map_err(panicked)??;
+        let Some(manifest) = manifest else { return Ok(0) };
+        let mut work = self.work_on(manifest.clone(), purge::load_spec(spec, &manifest), lock)?;
+        spawn_blocking(move || purge::purge(&mut work)).await.map_err(panicked)?
+    }
+}
+
+impl ParquetDestination {
+    async fn work(&self, spec: LoadSpec) -> Result<Work> {
         let lock = self.lock().await?;
         let (store, name, replace) = (self.store.clone(), self.name.clone(), spec.replace);
         let manifest =
             spawn_blocking(move || before_load(&store, &name, replace)).await.map_err(panicked)??;
+        self.work_on(manifest, spec, lock)
+    }
+
+    fn work_on(&self, manifest: Manifest, spec: LoadSpec, lock: File) -> Result<Work> {
         self.check(&manifest, &spec)?;
         let context = Context {
             store: self.store.clone(),
@@ -115,7 +138,7 @@ impl Destination for ParquetDestination {
             announced: spec.keys.clone(),
             loaded_at: spec.loaded_at,
         };
-        let work = Work {
+        Ok(Work {
             context,
             spec,
             clock: self.clock.clone(),
@@ -124,8 +147,7 @@ impl Destination for ParquetDestination {
             tables: BTreeMap::new(),
             committed: false,
             _lock: lock,
-        };
-        Ok(Box::new(ParquetLoad::new(work)))
+        })
     }
 }
 

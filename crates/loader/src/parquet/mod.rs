@@ -24,6 +24,7 @@ mod merge;
 mod metadata;
 mod month;
 mod plan;
+mod purge;
 mod reader;
 mod recover;
 mod settle;

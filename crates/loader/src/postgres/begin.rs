@@ -1,6 +1,6 @@
 //! The start of a load: one at a time, at the right position, on tables that are as they were left.
 
-use clarion_core::{Error, Kind, LoadSpec, Result, check_journal, fault};
+use clarion_core::{Error, Fence, Kind, LoadSpec, Result, check_journal, fault};
 
 use super::catalog::{self, Damage, Stored};
 use super::commit::POSITION_FIRST;
@@ -50,19 +50,14 @@ pub(super) async fn load(
 }
 
 /// One load of a schema at a time, also before there is a row to lock.
-async fn lock(session: &mut Session, schema: &str) -> Result<()> {
+pub(super) async fn lock(session: &mut Session, schema: &str) -> Result<()> {
     let query = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text");
     session.execute(query.bind(format!("clarion:{schema}")), "waiting for another load to end").await?;
     Ok(())
 }
 
 fn check(stored: &Stored, spec: &LoadSpec, destination: &str) -> Result<()> {
-    if spec.fence < stored.fence {
-        return Err(Error::new(Kind::Conflict, "a later writer has loaded this destination")
-            .with("destination", destination)
-            .with("fence", spec.fence)
-            .with("stored", stored.fence));
-    }
+    check_fence(stored, spec.fence, destination)?;
     if !spec.replace {
         check_journal(stored.journal.as_ref(), &spec.journal, destination)?;
     }
@@ -73,6 +68,16 @@ fn check(stored: &Stored, spec: &LoadSpec, destination: &str) -> Result<()> {
             .with("stored", stored.position));
     }
     Ok(())
+}
+
+pub(super) fn check_fence(stored: &Stored, fence: Fence, destination: &str) -> Result<()> {
+    if fence >= stored.fence {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Conflict, "a later writer has loaded this destination")
+        .with("destination", destination)
+        .with("fence", fence)
+        .with("stored", stored.fence))
 }
 
 /// Gives damaged tables their shape back, for a rebuild that is to fill them anyway.

@@ -3,7 +3,9 @@
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use clarion_core::{Destination, DestinationState, Error, Kind, Load, LoadSpec, Result, TableStats};
+use clarion_core::{
+    Destination, DestinationState, Error, Kind, Load, LoadSpec, PurgeSpec, Result, TableStats,
+};
 use secrecy::ExposeSecret;
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
@@ -12,7 +14,7 @@ use super::errors::Server;
 use super::session::Session;
 use super::settings::PostgresSettings;
 use super::sql::Statements;
-use super::{begin, catalog};
+use super::{begin, catalog, purge};
 
 /// Tables in one schema of a PostgreSQL database.
 #[derive(Debug)]
@@ -68,6 +70,12 @@ impl Destination for PostgresDestination {
         session.begin().await?;
         let load = begin::load(session, &self.settings, spec).await?;
         Ok(Box::new(load))
+    }
+
+    async fn purge(&self, spec: PurgeSpec) -> Result<u64> {
+        let mut session = self.open().await?;
+        session.begin().await?;
+        purge::purge(session, &self.settings.schema, spec).await
     }
 }
 

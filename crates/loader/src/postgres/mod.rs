@@ -19,6 +19,7 @@ mod errors;
 mod evolution;
 mod json;
 mod load;
+mod purge;
 mod records;
 mod session;
 mod settings;

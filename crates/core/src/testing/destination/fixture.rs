@@ -9,7 +9,7 @@ use super::Readback;
 use crate::testing::rows::batch;
 use crate::{
     ChangeSet, ChangedKeys, Column, ColumnType, Error, Fence, JournalId, LoadReport, LoadSpec, Position,
-    RecordKey, RunId, StreamName, TableChange, TableName, TableSchema, Timestamp, Tombstone,
+    PurgeSpec, RecordKey, RunId, StreamName, TableChange, TableName, TableSchema, Timestamp, Tombstone,
     format_timestamp, parse_timestamp,
 };
 
@@ -228,6 +228,19 @@ pub(crate) fn by_key(rows: Vec<Value>, columns: &[&str]) -> BTreeMap<String, Val
         assert!(twice.is_none(), "a key is there twice: {twice:?}");
     }
     table
+}
+
+/// Removes calls for good, on a new handle.
+pub async fn purge(ids: &[&str], fence: Fence, on: &impl Readback) -> Result<u64, Error> {
+    let keys: HashSet<RecordKey> = ids.iter().map(|id| key(id)).collect();
+    let spec = PurgeSpec {
+        run_id: RunId::new("purge-1"),
+        fence,
+        journal: journal(1),
+        at: at("2026-11-21T12:00:00Z"),
+        keys: Arc::new([(StreamName::CALLS, keys)].into()),
+    };
+    on.open().await.purge(spec).await
 }
 
 fn key(id: &str) -> RecordKey {

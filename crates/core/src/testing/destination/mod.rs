@@ -5,6 +5,7 @@
 
 mod fixture;
 mod loads;
+mod purges;
 mod tables;
 
 use std::future::Future;
@@ -14,12 +15,16 @@ use serde_json::Value;
 
 use crate::Destination;
 
-pub use fixture::{Call, Script, at, children, journal, parents, schemas, wider_parents};
+pub use fixture::{Call, Script, at, children, journal, parents, purge, schemas, wider_parents};
 pub use loads::{
     a_fresh_destination_is_at_the_start, a_load_from_another_journal_is_refused,
     a_load_lands_with_its_position, a_load_without_rows_moves_the_position, a_lower_fence_is_refused,
     a_replacement_leaves_only_what_it_wrote, a_second_load_from_the_same_position_is_refused,
     an_uncommitted_load_leaves_no_trace,
+};
+pub use purges::{
+    a_lower_fence_may_not_purge, a_purged_call_can_be_loaded_again, a_purged_call_is_gone_with_its_children,
+    what_is_not_there_is_not_purged,
 };
 pub use tables::{
     a_call_that_moves_in_time_is_there_once, a_changed_record_replaces_its_row,
@@ -47,5 +52,6 @@ where
     F: Future<Output = R>,
 {
     loads::all(&fresh).await;
+    purges::all(&fresh).await;
     tables::all(&fresh).await;
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::{
-    Checkpoint, Clock, Entry, Error, IndexLine, Journal, JournalId, Kind, Result, RunId, SegmentHeader,
-    SegmentInfo, SegmentNo, content_hash,
+    Checkpoint, Clock, Entry, Error, IndexLine, Journal, JournalId, Kind, Purged, Result, RunId,
+    SegmentHeader, SegmentInfo, SegmentNo, content_hash,
 };
 
 /// The journal's double in memory. Its disk outlives it: [`MemoryJournal::reopen`] is the next process on it.
@@ -21,6 +21,7 @@ pub struct MemoryJournal {
 #[derive(Default)]
 struct Disk {
     id: Option<JournalId>,
+    purged: Option<Purged>,
     processes: u64,
     open: Option<OpenSegment>,
     segments: Vec<Stored>,
@@ -54,6 +55,7 @@ impl MemoryJournal {
     fn begin(disk: &mut Disk) -> JournalId {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let next = || JournalId::from_random(u128::from(NEXT.fetch_add(1, Ordering::Relaxed)).to_be_bytes());
+        disk.purged.get_or_insert_with(|| Purged::with_key([1; 32]));
         disk.id.get_or_insert_with(next).clone()
     }
 
@@ -89,6 +91,15 @@ impl MemoryJournal {
 impl Journal for MemoryJournal {
     async fn id(&self) -> Result<Option<JournalId>> {
         Ok(self.disk().id.clone())
+    }
+
+    async fn purged(&self) -> Result<Option<Purged>> {
+        Ok(self.disk().purged.clone())
+    }
+
+    async fn remember_purged(&self, purged: &Purged) -> Result<()> {
+        self.disk().purged = Some(purged.clone());
+        Ok(())
     }
 
     async fn recover(&self, run: &RunId, checkpoint: Checkpoint) -> Result<()> {

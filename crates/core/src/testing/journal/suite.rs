@@ -16,6 +16,7 @@ pub type Opener = Box<dyn Fn() -> Box<dyn Journal> + Send + Sync>;
 pub async fn conforms(fresh: &(dyn Fn() -> Opener + Sync)) {
     a_new_journal_is_empty(&fresh()).await;
     a_journal_keeps_its_id_and_no_other_has_it(&fresh(), &fresh()).await;
+    it_remembers_what_was_purged(&fresh()).await;
     what_was_appended_is_read_back_as_it_was(&fresh()).await;
     the_header_tells_what_the_segment_holds(&fresh()).await;
     segments_are_numbered_from_one_without_gaps(&fresh()).await;
@@ -64,6 +65,22 @@ async fn a_journal_keeps_its_id_and_no_other_has_it(open: &Opener, other: &Opene
     cut(&*other).await;
     let begun = other.id().await.expect("looks").expect("a cut begins it too");
     assert_ne!(begun, id);
+}
+
+async fn it_remembers_what_was_purged(open: &Opener) {
+    let journal = open();
+    assert_eq!(journal.purged().await.expect("looks"), None, "it is not begun");
+    journal.recover(&run(), Checkpoint::default()).await.expect("recovers");
+    let mut purged = journal.purged().await.expect("looks").expect("it is begun");
+    let call = entry("a").key;
+    assert!(!purged.contains(&call));
+    purged.add(&call);
+    let id = journal.id().await.expect("looks");
+    journal.remember_purged(&purged).await.expect("writes");
+    let journal = open();
+    journal.recover(&run(), Checkpoint::default()).await.expect("recovers");
+    assert_eq!(journal.purged().await.expect("looks"), Some(purged));
+    assert_eq!(journal.id().await.expect("looks"), id);
 }
 
 async fn what_was_appended_is_read_back_as_it_was(open: &Opener) {

@@ -1,6 +1,7 @@
 //! What every state store must do. Each check takes a fresh, empty store.
 
 mod marks;
+mod purges;
 mod queue;
 mod times;
 
@@ -10,12 +11,13 @@ pub use marks::{
     keeps_backfills, keeps_runs, keeps_slices_until_they_are_covered, keeps_the_id_of_its_journal,
     knows_whether_segments_are_rewritten, lists_segments_in_order,
 };
+pub use purges::{forgets_what_was_purged, remembers_what_was_purged};
 pub use queue::{merges_queue_entries, pages_the_queue_in_order};
 pub use times::{counts_what_went_lately, pages_known_records_by_time};
 
 use crate::{
-    Fence, JournalId, Kind, Known, Position, Progress, QueueEntry, Reason, RecordKey, Rejected, SegmentInfo,
-    Slice, StateStore, StreamName, Timestamp, from_millis,
+    Fence, JournalId, Kind, Known, Position, Progress, Purged, QueueEntry, Reason, RecordKey, Rejected,
+    SegmentInfo, Slice, StateStore, StreamName, Timestamp, from_millis,
 };
 
 const FENCE: Fence = 10;
@@ -153,6 +155,7 @@ fn full_progress() -> Progress {
     };
     Progress {
         journal: Some(JournalId::from_random([7; 16])),
+        purged: Some(Purged::with_key([7; 32])),
         rewriting: Some(true),
         segment: Some(SegmentInfo {
             number: 1,

@@ -62,6 +62,11 @@ impl Statements {
         ))
     }
 
+    /// Gives the space of deleted rows, and the bytes in it, back to be written over. Not within a transaction.
+    pub(in crate::postgres) fn vacuum(&self, table: &TableName) -> Sql {
+        Sql(format!("VACUUM {}", self.table(table)))
+    }
+
     /// Not TRUNCATE: that would take the rows from under those who read them.
     pub(in crate::postgres) fn delete_all(&self, table: &TableName) -> Sql {
         Sql(format!("DELETE FROM {}", self.table(table)))
