@@ -75,6 +75,7 @@ pub trait Journal: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentInfo {
     pub number: SegmentNo,
+    /// Lines after the header: what positions count, those of dropped records included.
     pub records: u32,
     /// Uncompressed size of the records.
     pub raw_bytes: u64,

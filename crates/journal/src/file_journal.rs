@@ -143,7 +143,9 @@ impl Journal for FileJournal {
     async fn header(&self, segment: SegmentNo) -> Result<SegmentHeader> {
         self.blocking(move |store| {
             let (start, length) = store.get_start(segment)?;
-            segment::read_header(&store.segment(segment), segment, &start[..length])
+            let header = segment::read_header(&store.segment(segment), segment, &start[..length])?;
+            identity::check(store, segment, &header)?;
+            Ok(header)
         })
         .await
     }
@@ -151,7 +153,10 @@ impl Journal for FileJournal {
     async fn read(&self, segment: SegmentNo) -> Result<Vec<Option<Entry>>> {
         self.blocking(move |store| {
             let bytes = store.get(segment)?;
-            Segment::open(&store.segment(segment), segment, &bytes)?.entries()
+            let path = store.segment(segment);
+            let opened = Segment::open(&path, segment, &bytes)?;
+            identity::check(store, segment, &opened.header)?;
+            opened.entries()
         })
         .await
     }

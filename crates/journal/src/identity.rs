@@ -1,6 +1,6 @@
 //! Which journal this is, in a small file beside the segments and in every header; and what was purged from it.
 
-use clarion_core::{Error, JournalId, Kind, Purged, Result};
+use clarion_core::{Error, JournalId, Kind, Purged, Result, SegmentHeader, SegmentNo};
 use serde::{Deserialize, Serialize};
 
 use crate::store::Store;
@@ -45,6 +45,17 @@ pub(crate) fn write(store: &Store, identity: &Identity) -> Result<()> {
     let mut text = serde_json::to_vec(identity).expect("plain fields are JSON");
     text.push(b'\n');
     store.put_identity(&text)
+}
+
+/// Refuses a segment that is whole, but of another journal.
+pub(crate) fn check(store: &Store, number: SegmentNo, header: &SegmentHeader) -> Result<()> {
+    let Some(named) = &header.journal else { return Ok(()) };
+    match read(store)? {
+        Some(own) if own.id != *named => {
+            Err(failure::corrupt(&store.segment(number), "a journal segment belongs to another journal"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn from_last_segment(store: &Store) -> Result<Option<JournalId>> {

@@ -134,3 +134,16 @@ async fn a_cut_that_fails_loses_nothing_and_recovery_takes_it_up() {
     assert_eq!(read_all(&journal).await, entries(4));
     assert_eq!(files(folder.path()), ["000000000001.ndjson.zst", "000000000002.ndjson.zst"]);
 }
+
+#[tokio::test]
+async fn a_segment_of_another_journal_is_found() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    written(folder.path()).await;
+    written(other.path()).await;
+    let path = segment_path(folder.path(), 2);
+    fs::copy(segment_path(other.path(), 2), &path).unwrap();
+    let journal = open(folder.path());
+    assert_names(&journal.read(2).await.unwrap_err(), &path);
+    assert_names(&journal.header(2).await.unwrap_err(), &path);
+    assert_eq!(read(&journal, 1).await, entries(12)[..4]);
+}

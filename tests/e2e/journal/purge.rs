@@ -6,6 +6,7 @@ use std::path::Path;
 use chrono::Utc;
 use clarion_simulator::Edit;
 use serde_json::json;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::audit::{assert_clean, audit, has_details};
 use crate::crash::kill::{Death, Scene};
@@ -47,9 +48,12 @@ impl Traces {
         let named = traces.scene.workspace.run(&["sync"]).expect(4);
         assert!(named.json["holes"].to_string().contains(&traces.call), "a report names the call");
         control.fail_details([traces.call.clone()], 500, 0);
+        traces.edit("staged");
+        traces.scene.killed(&Death("parquet.staged", 0).spelled(), &["sync"]);
         traces.edit("cut off");
         traces.scene.killed(&Death("journal.appended", 0).spelled(), &["sync"]);
         assert!(traces.scene.workspace.journal().join("open.ndjson").exists());
+        assert!(!files(&traces.scene.workspace.lake().join("_clarion/staging")).is_empty());
         traces
     }
 
@@ -84,6 +88,11 @@ async fn found(workspace: &Workspace, texts: &[&str]) -> Vec<String> {
     let mut places = Vec::new();
     for path in files(workspace.path()) {
         let stored = fs::read(&path).unwrap();
+        // The lake's key files hold hashes of keys.
+        let hash = xxh3_64(texts[0].as_bytes()).to_le_bytes();
+        if path.extension().is_some_and(|kind| kind == "keys") && stored.as_chunks::<8>().0.contains(&hash) {
+            places.push(format!("{}: the id's hash", path.display()));
+        }
         let plain =
             if path.to_string_lossy().ends_with(".zst") { decode(&path, &stored) } else { Vec::new() };
         for bytes in [stored, plain] {
@@ -119,7 +128,7 @@ async fn after_a_purge_no_search_finds_the_call_and_it_does_not_come_back() {
     let workspace = &traces.scene.workspace;
     let control = traces.scene.control();
     let before = traces.found().await;
-    for place in ["segments", "open.ndjson", "state.db", "lake, transcript_turns"] {
+    for place in ["segments", "open.ndjson", "state.db", "lake, transcript_turns", ".keys", "staging"] {
         assert!(before.iter().any(|found| found.contains(place)), "nothing in {place}: {before:?}");
     }
     control.reset_log();

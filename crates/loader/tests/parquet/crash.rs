@@ -50,7 +50,7 @@ async fn check_and_go_on(lake: &Lake, script: &Script, number: usize, [before, a
 }
 
 /// Loads that insert, change in place, swap months, shrink, delete, widen, merge small files and rebuild.
-fn history() -> Vec<Script> {
+pub(super) fn history() -> Vec<Script> {
     let first = vec![
         Call::new("a", JANUARY, 2).parts(&["1", "2"]),
         Call::new("b", FEBRUARY, 3).parts(&["3"]),
@@ -100,13 +100,16 @@ async fn run_until(root: &Path, script: &Script, number: usize, kill: usize) -> 
 }
 
 /// A recovery that dies at its first step, and one that does not.
-async fn recover_killed_twice(root: &Path) {
+pub(super) async fn recover_killed_twice(root: &Path) {
     let _ = open(root).watched(watcher(root, 0)).inspect().await;
     let _ = open(root).watched(watcher(root, 2)).inspect().await;
     open(root).inspect().await.unwrap();
 }
 
-fn watcher(root: &Path, kill: usize) -> impl Fn(&'static str) -> Result<()> + Send + Sync + 'static {
+pub(super) fn watcher(
+    root: &Path,
+    kill: usize,
+) -> impl Fn(&'static str) -> Result<()> + Send + Sync + 'static {
     let (root, steps): (PathBuf, _) = (root.to_owned(), Arc::new(AtomicUsize::new(0)));
     move |step| {
         tables(&root);
@@ -123,14 +126,14 @@ async fn load(destination: &impl Destination, script: &Script, number: usize) ->
     load.commit(place(number + 1)).await.map(drop)
 }
 
-async fn run(root: &Path, script: &Script, number: usize) -> Result<()> {
+pub(super) async fn run(root: &Path, script: &Script, number: usize) -> Result<()> {
     load(&open(root), script, number).await
 }
 
-type Tables = [BTreeMap<String, Value>; 2];
+pub(super) type Tables = [BTreeMap<String, Value>; 2];
 
 /// Both tables by key, as a glob shows them now; a key that is there twice fails.
-fn tables(root: &Path) -> Tables {
+pub(super) fn tables(root: &Path) -> Tables {
     [table(root, "calls", &["id"]), table(root, "call_parts", &["call_id", "idx"])]
 }
 
@@ -146,7 +149,7 @@ fn table(root: &Path, name: &str, key: &[&str]) -> BTreeMap<String, Value> {
 }
 
 /// Nothing of a load is left but its result.
-fn assert_tidy(root: &Path) {
+pub(super) fn assert_tidy(root: &Path) {
     assert!(files(&root.join("_clarion/staging")).is_empty());
     let manifest: Value =
         serde_json::from_slice(&fs::read(root.join("_clarion/manifest.json")).unwrap()).unwrap();

@@ -7,3 +7,4 @@ mod crash;
 mod files;
 mod lake;
 mod property;
+mod purge;
