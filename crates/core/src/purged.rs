@@ -30,6 +30,10 @@ impl Purged {
         self.0.iter().any(|(key, marks)| !marks.is_empty() && marks.contains(&mark(key, call)))
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.marks() == 0
+    }
+
     pub fn add(&mut self, call: &RecordKey) {
         if let Some(mut entry) = self.0.first_entry() {
             let mark = mark(entry.key(), call);
@@ -40,7 +44,7 @@ impl Purged {
     /// All that either knows. A key that was made anew after a loss gives way to the one that was used before; where
     /// both were used both stay.
     pub fn merge(&mut self, other: &Self) {
-        if self.marks() == 0 {
+        if self.is_empty() {
             self.clone_from(other);
             return;
         }

@@ -5,6 +5,7 @@
 //! Extraction writes the journal and nothing else; loading reads the journal and nothing else. Between the two
 //! stands the recorder, which makes data durable before the progress that covers it.
 
+mod about;
 mod absent;
 mod backfill;
 mod belt;

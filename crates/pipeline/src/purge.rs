@@ -5,17 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use clarion_core::{
-    ChangedKeys, Error, IndexLine, PurgeSpec, RecordKey, Result, SegmentNo, StreamName, fault,
+    ChangedKeys, Entry, Error, IndexLine, Position, PurgeSpec, RecordKey, Result, SegmentInfo, SegmentNo,
+    fault,
 };
 use serde::Serialize;
 
+use crate::about::{CALL_STREAMS, call_of};
 use crate::engine::{Engine, Writer};
 use crate::identity;
 use crate::recover::recover;
 use crate::rewrites::Rewrites;
-
-/// The streams whose records are keyed by a call's id.
-const STREAMS: [StreamName; 2] = [StreamName::CALLS, StreamName::CALL_DETAILS];
 
 /// What was removed, and from where it could not be.
 #[derive(Debug, Default)]
@@ -40,18 +39,20 @@ pub struct PurgedDestination {
 }
 
 impl Engine {
-    /// Removes a call. No request; the report does not name it.
+    /// Removes a call, and the records of other streams that are about it. No request; the report does not name it.
     ///
-    /// A destination that fails does not keep the call in the others, nor in journal and state store.
+    /// A destination that fails does not keep the call in the others, nor in journal and state store. Only what is about
+    /// the call in other streams then stays in the journal, so that the next purge knows what to look for.
     pub async fn purge(&self, writer: &Writer, call: &RecordKey) -> Result<Purge> {
         recover(&self.stores, writer).await?;
         self.mark(writer, call).await?;
         fault::point("pipeline.purge_marked");
-        let keys: ChangedKeys = STREAMS.map(|stream| (stream, HashSet::from([call.clone()]))).into();
-        let keys = Arc::new(keys);
+        let found = self.find(call).await?;
+        let keys = Arc::new(found.keys);
         let mut done = Purge::default();
         self.purge_destinations(writer, &keys, &mut done).await?;
-        done.journal = self.purge_journal(writer, &keys).await?;
+        let related = if done.errors.is_empty() { found.related } else { Lines::new() };
+        done.journal = self.purge_journal(writer, found.own, related).await?;
         fault::point("pipeline.purged_journal");
         self.stores.state.purge(writer.fence, &keys).await?;
         Ok(done)
@@ -97,15 +98,14 @@ impl Engine {
         Ok(())
     }
 
-    async fn purge_journal(&self, writer: &Writer, keys: &ChangedKeys) -> Result<PurgedJournal> {
+    async fn purge_journal(&self, writer: &Writer, mut lines: Lines, more: Lines) -> Result<PurgedJournal> {
+        for (segment, more) in more {
+            lines.entry(segment).or_default().extend(more);
+        }
         let mut done = PurgedJournal::default();
         let mut rewrites = Rewrites::new(&self.stores, writer);
-        for segment in self.stores.state.segments(0).await? {
-            let lines = self.lines_of(segment.number, keys).await?;
-            if lines.is_empty() {
-                continue;
-            }
-            rewrites.drop_lines(segment.number, &lines).await?;
+        for (segment, lines) in lines {
+            rewrites.drop_lines(segment, &lines).await?;
             done.segments += 1;
             done.records += lines.len() as u64;
         }
@@ -113,12 +113,55 @@ impl Engine {
         Ok(done)
     }
 
-    async fn lines_of(&self, segment: SegmentNo, keys: &ChangedKeys) -> Result<BTreeSet<u32>> {
-        let header = self.stores.journal.header(segment).await?;
-        let is_one =
-            |record: &IndexLine| keys.get(&record.stream).is_some_and(|keys| keys.contains(&record.key));
-        let lines = (2_u32..).zip(&header.index);
-        let found = lines.filter(|(_, record)| record.as_ref().is_some_and(is_one));
-        Ok(found.map(|(line, _)| line).collect())
+    async fn find(&self, call: &RecordKey) -> Result<Found> {
+        let mut found = Found {
+            call: call.clone(),
+            keys: CALL_STREAMS.map(|stream| (stream, HashSet::from([call.clone()]))).into(),
+            own: Lines::new(),
+            related: Lines::new(),
+        };
+        for SegmentInfo { number, .. } in self.stores.state.segments(0).await? {
+            let header = self.stores.journal.header(number).await?;
+            let is_other = |record: &IndexLine| !CALL_STREAMS.contains(&record.stream);
+            // What a record says is of interest in other streams only.
+            let mut entries = match header.index.iter().flatten().any(is_other) {
+                true => self.stores.journal.read(number).await?,
+                false => Vec::new(),
+            };
+            entries.resize(header.index.len(), None);
+            for (line, (record, entry)) in (2_u32..).zip(header.index.into_iter().zip(entries)) {
+                if let Some(record) = record {
+                    found.note(Position::new(number, line), record, entry.as_ref());
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Lines by segment.
+type Lines = BTreeMap<SegmentNo, BTreeSet<u32>>;
+
+/// What the journal has of a call.
+struct Found {
+    call: RecordKey,
+    keys: ChangedKeys,
+    /// Of the call itself.
+    own: Lines,
+    /// Of records in other streams that are about it.
+    related: Lines,
+}
+
+impl Found {
+    fn note(&mut self, position: Position, record: IndexLine, entry: Option<&Entry>) {
+        let lines = match CALL_STREAMS.contains(&record.stream) {
+            true if record.key == self.call => &mut self.own,
+            false if entry.and_then(|entry| call_of(&entry.data)).as_ref() == Some(&self.call) => {
+                &mut self.related
+            }
+            _ => return,
+        };
+        lines.entry(position.segment).or_default().insert(position.line);
+        self.keys.entry(record.stream).or_default().insert(record.key);
     }
 }

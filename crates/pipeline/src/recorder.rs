@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::Duration;
 use clarion_core::{
     Backfill, Checkpoint, Entry, Event, Fence, Fingerprinter, Known, Position, Progress, Purged, QueueEntry,
-    RecordKey, Rejected, Result, RunId, SegmentInfo, Slice, StreamName, Timestamp, fault,
+    RecordKey, Rejected, Result, RunId, SegmentInfo, Slice, SourceRecord, StreamName, Timestamp, fault,
 };
 
+use crate::about::call_of;
 use crate::engine::{Stores, Writer};
 
 /// Raw bytes after which a segment is cut: small enough to hold in memory, large enough to compress well.
@@ -61,6 +62,12 @@ impl Recorder {
     /// Whether a call was removed for good: what the vendor still says of it is passed over.
     pub(crate) fn is_purged(&self, call: &RecordKey) -> bool {
         self.purged.as_ref().is_some_and(|purged| purged.contains(call))
+    }
+
+    /// Whether a record of another stream is about such a call.
+    pub(crate) fn is_about_purged(&self, record: &SourceRecord) -> bool {
+        let any = self.purged.as_ref().is_some_and(|purged| !purged.is_empty());
+        any && call_of(&record.data).is_some_and(|call| self.is_purged(&call))
     }
 
     pub(crate) fn generation(&self) -> u32 {

@@ -28,6 +28,7 @@ pub(crate) async fn sync_snapshot(
     let _phase = Phase::begin(engine.stores.observer.as_ref(), stream.clone(), None);
     let records = engine.source.snapshot(stream, Purpose::Forward).await?;
     let fetched = records.len() as u64;
+    let records: Vec<_> = records.into_iter().filter(|record| !recorder.is_about_purged(record)).collect();
     let (nameless, records): (Vec<_>, Vec<_>) =
         records.into_iter().partition(|record| record.key.is_nameless());
     for record in &nameless {

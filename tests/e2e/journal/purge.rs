@@ -245,6 +245,31 @@ async fn a_destination_that_is_down_is_named_and_done_by_the_next_purge() {
     traces.assert_others_are_complete("after the second purge").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_stream_says_about_the_call_goes_with_it() {
+    let traces = Traces::few().await;
+    let (workspace, control) = (&traces.scene.workspace, traces.scene.control());
+    let record = json!({"id": "an-aside", "call_id": traces.call, "name": format!("{CANARY} again")});
+    control.edit(Edit::AddUser(record));
+    control.edit(Edit::AddUser(json!({"id": "another-aside", "call_id": "some other call"})));
+    workspace.sync();
+    let users = |workspace: &Workspace| lake_tables(&workspace.lake())["users"].len();
+    let before = users(workspace);
+    let config = workspace.config();
+    if let Some(database) = workspace.warehouse() {
+        workspace.write_config(&config.replace(&database.url(), "postgres://postgres@127.0.0.1:1/away"));
+        traces.purge("").expect(1);
+        workspace.write_config(&config);
+        let found = traces.found().await;
+        assert!(found.iter().any(|place| place.contains("warehouse, users")), "{found:?}");
+    }
+    traces.purge("").expect(0);
+    assert_eq!(traces.found().await, Vec::<String>::new());
+    assert_eq!(users(workspace), before - 1);
+    workspace.sync();
+    assert_eq!(traces.found().await, Vec::<String>::new(), "the vendor still has it");
+}
+
 #[tokio::test]
 async fn a_call_that_is_not_there_can_be_purged_and_never_comes() {
     let simulator = simulate(small(4)).await;
