@@ -52,7 +52,7 @@ impl CallSink<'_> {
     /// Journals what is new of a page and queues its details, all of it for the segment in hand.
     pub(crate) async fn take_all(&mut self, mut records: Vec<SourceRecord>) -> Result<()> {
         let fetched = records.len() as u64;
-        records.retain(|record| self.has_id(record) && !self.recorder.is_purged(&record.key));
+        records.retain(|record| self.has_id(record) && !self.is_purged(record));
         let keys: Vec<RecordKey> = records.iter().map(|record| record.key.clone()).collect();
         let known = self.recorder.known(&StreamName::CALLS, &keys).await?;
         if keys.iter().any(|key| known.get(key).is_none_or(|known| known.private.is_none())) {
@@ -75,6 +75,15 @@ impl CallSink<'_> {
             reject_nameless(self.recorder, self.tally, &StreamName::CALLS, record);
         }
         !nameless
+    }
+
+    /// A call that was removed for good counts as seen, and goes no further.
+    fn is_purged(&mut self, record: &SourceRecord) -> bool {
+        let purged = self.recorder.is_purged(&record.key);
+        if purged {
+            self.seen.insert(record.key.clone());
+        }
+        purged
     }
 
     async fn take(&mut self, previous: Option<&Known>, record: &SourceRecord) -> Result<()> {

@@ -143,8 +143,10 @@ async fn after_a_purge_no_search_finds_the_call_and_it_does_not_come_back() {
 
     // The vendor still has it, and changes it once more.
     traces.edit("after the purge");
-    for arguments in [["-vv", "sync"].as_slice(), &["-vv", "sync", "--full"], &["-vv", "status"]] {
-        let ran = workspace.run(arguments).expect(0);
+    for command in
+        [["sync"].as_slice(), &["sync", "--full"], &["backfill", "--from", "2020-01-01"], &["status"]]
+    {
+        let ran = workspace.run(&[["-vv"].as_slice(), command].concat()).expect(0);
         assert_does_not_name(&ran, &traces.call);
     }
     let asked = control.requests();
