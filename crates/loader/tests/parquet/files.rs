@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use clarion_core::testing::destination::{Call, Script};
+use clarion_core::testing::destination::{Call, Script, journal};
 use clarion_core::{Destination, Kind, Position};
 use serde_json::json;
 
@@ -95,6 +95,19 @@ async fn what_was_loaded_can_be_read_from_tables_too() {
     let position = lake.table("_clarion_position");
     assert_eq!(position.iter().map(|row| &row["position"]).collect::<Vec<_>>(), [&json!(place(2).pack())]);
     assert_eq!(lake.table("_clarion_schema_changes").len(), 2, "two tables are new");
+}
+
+#[tokio::test]
+async fn a_lake_of_before_journals_had_ids_learns_its_journal_with_the_next_load() {
+    let lake = Lake::new();
+    load(&lake, 0, two_months()).await;
+    let manifest = lake.root().join("_clarion/manifest.json");
+    let mut stored: serde_json::Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    assert!(stored.as_object_mut().unwrap().remove("journal").is_some());
+    fs::write(&manifest, stored.to_string()).unwrap();
+    assert_eq!(lake.destination().inspect().await.unwrap().journal, None);
+    load(&lake, 1, vec![Call::new("z", JANUARY, 12)]).await;
+    assert_eq!(lake.destination().inspect().await.unwrap().journal, Some(journal(1)));
 }
 
 #[tokio::test]

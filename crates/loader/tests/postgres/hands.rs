@@ -1,6 +1,6 @@
 //! Schemas that somebody changed by hand: named, with the way out, which works.
 
-use clarion_core::testing::destination::{Call, Readback, Script};
+use clarion_core::testing::destination::{Call, Readback, Script, journal, purge};
 use clarion_core::{Destination, Kind, Position};
 
 use super::database::Database;
@@ -106,4 +106,18 @@ async fn a_dropped_key_is_named() {
 async fn a_dropped_metadata_table_is_named_and_a_rebuild_brings_it_back() {
     let Some(db) = damaged("DROP TABLE clari._clarion_loads").await else { return };
     assert_named_and_repaired(&db, &["metadata", "_clarion_loads"]).await;
+}
+
+#[tokio::test]
+async fn a_destination_of_before_journals_had_ids_learns_its_journal_with_the_next_load() {
+    let Some(db) = damaged("ALTER TABLE clari._clarion_position DROP COLUMN journal").await else {
+        return;
+    };
+    let state = db.destination().inspect().await.expect("it is well");
+    assert_eq!((state.position, state.journal), (ONE, None));
+    calls(ONE).run(TWO, &db).await.expect("it is taken at its word");
+    assert_eq!(db.destination().inspect().await.expect("it is well").journal, Some(journal(1)));
+    db.run("ALTER TABLE clari._clarion_position DROP COLUMN journal").await;
+    assert_eq!(purge(&["a"], 1, &db).await.expect("the purge lands"), 2);
+    assert_eq!(db.destination().inspect().await.expect("it is well").position, TWO);
 }
