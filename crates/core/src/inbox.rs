@@ -35,6 +35,7 @@ pub trait Inbox: Send + Sync {
     /// - An id that was taken before is `Repeated` and changes nothing, whichever call it names, also after a restart
     ///   and after its call was queued.
     /// - `Full`, changing nothing, when `limit` are waiting already.
+    /// - Of a call that was purged only the notification's own id is kept; nothing waits.
     /// - Needs no lease: it may be called beside any run.
     async fn take(&self, notice: &Notice, limit: u64) -> Result<Taken>;
 

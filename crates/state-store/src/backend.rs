@@ -102,7 +102,9 @@ impl Backend {
         match self {
             // The copy that VACUUM writes goes through the log, which is then folded into the file and cut.
             Self::Sqlite { .. } => &["PRAGMA temp_store = FILE", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"],
-            Self::Postgres { .. } => &["VACUUM known", "VACUUM queue", "VACUUM rejected", "VACUUM runs"],
+            Self::Postgres { .. } => {
+                &["VACUUM known", "VACUUM queue", "VACUUM rejected", "VACUUM runs", "VACUUM notices"]
+            }
         }
     }
 

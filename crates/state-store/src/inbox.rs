@@ -5,6 +5,7 @@ use clarion_core::{Inbox, Notice, RecordKey, Result, Taken, Timestamp, fault};
 use sqlx::any::AnyRow;
 
 use crate::database::Database;
+use crate::facts;
 use crate::sql::{Binds, Fields};
 use crate::store::Store;
 
@@ -37,9 +38,11 @@ impl Inbox for Store {
 
 /// Inserted first and counted after, so that a repetition is recognised also when the inbox is full.
 async fn take(database: &Database, notice: &Notice, limit: u64) -> sqlx::Result<Taken> {
+    let purged = facts::purged(database).await?.is_some_and(|purged| purged.contains(&notice.call));
     let mut transaction = database.begin().await?;
     let mut binds = Binds::default();
-    binds.text(&notice.id).text(notice.call.as_str()).time(notice.taken_at);
+    // What was removed for good is not written down again.
+    binds.text(&notice.id).opt_text((!purged).then_some(notice.call.as_str())).time(notice.taken_at);
     let insert =
         "INSERT INTO notices (id, call_id, taken_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING";
     let inserted = binds.query(insert).execute(&mut *transaction).await?.rows_affected();

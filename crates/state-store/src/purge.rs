@@ -43,10 +43,15 @@ async fn delete_rows(connection: &mut AnyConnection, keys: &ChangedKeys) -> sqlx
     Ok(())
 }
 
-/// Reports of runs and reasons of rejections may name a record.
+/// Reports of runs, reasons of rejections and notifications may name a record.
 async fn forget_mentions(connection: &mut AnyConnection, key: &RecordKey) -> sqlx::Result<()> {
-    let delete = "DELETE FROM rejected WHERE REPLACE(reason, $1, '') <> reason";
-    Binds::default().text(key.as_str()).query(delete).execute(&mut *connection).await?;
+    for statement in [
+        "DELETE FROM rejected WHERE REPLACE(reason, $1, '') <> reason",
+        "UPDATE notices SET call_id = NULL WHERE call_id = $1",
+        "DELETE FROM notices WHERE REPLACE(id, $1, '') <> id",
+    ] {
+        Binds::default().text(key.as_str()).query(statement).execute(&mut *connection).await?;
+    }
     // In a report the key stands as JSON writes it.
     let quoted = Value::from(key.as_str()).to_string();
     let inner = quoted.get(1..quoted.len() - 1).unwrap_or_default();

@@ -53,6 +53,7 @@ checks!(inbox_on_sqlite, inbox_on_postgres, inbox:
     keeps_them_in_order,
     is_bounded,
     forgets_what_is_settled,
+    takes_nothing_of_a_purged_call,
 );
 
 checks!(ledger_on_sqlite, ledger_on_postgres, ledger:

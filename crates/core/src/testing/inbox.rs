@@ -1,6 +1,6 @@
 //! What every inbox must do. Each check takes a fresh, empty one.
 
-use crate::{Inbox, Notice, RecordKey, Taken, from_millis};
+use crate::{Inbox, Notice, Progress, Purged, RecordKey, StateStore, StreamName, Taken, from_millis};
 
 fn notice(id: &str, call: &str, second: i64) -> Notice {
     let call = RecordKey::parse(call).expect("test keys are not empty");
@@ -55,4 +55,22 @@ pub async fn forgets_what_is_settled(inbox: impl Inbox) {
     assert_eq!(inbox.waiting(10).await.expect("waiting").len(), 1);
     assert_eq!(take(&inbox, &notice("old", "x", 10)).await, Taken::New);
     assert_eq!(take(&inbox, &notice("new", "x", 10)).await, Taken::Repeated);
+}
+
+/// Of a purged call nothing waits, whether the notification came before the purge or after it.
+pub async fn takes_nothing_of_a_purged_call(store: impl Inbox + StateStore) {
+    let (gone, stays) = (notice("a", "gone", 1), notice("b", "stays", 2));
+    for notice in [&gone, &stays] {
+        assert_eq!(take(&store, notice).await, Taken::New);
+    }
+    let keys = [(StreamName::CALLS, [gone.call.clone()].into())].into();
+    store.purge(1, &keys).await.expect("purge");
+    assert_eq!(store.waiting(10).await.expect("waiting"), std::slice::from_ref(&stays));
+    assert_eq!(take(&store, &gone).await, Taken::Repeated);
+    let mut purged = Purged::with_key([1; 32]);
+    purged.add(&gone.call);
+    let progress = Progress { purged: Some(purged), ..Progress::default() };
+    store.commit(1, progress).await.expect("commit");
+    assert_eq!(take(&store, &notice("c", "gone", 3)).await, Taken::New);
+    assert_eq!(store.waiting(10).await.expect("waiting"), [stays]);
 }
