@@ -64,7 +64,10 @@ async fn hand_over(args: &Args, session: &Session, options: &BackfillOptions) ->
             session.bars.finish();
             return finished(args, &job);
         }
-        let pause = async { Ok(tokio::time::sleep(FOLLOW_EVERY).await) };
+        let pause = async {
+            tokio::time::sleep(FOLLOW_EVERY).await;
+            Ok(())
+        };
         if stores.stop.or(pause).await.is_err() {
             session.bars.finish();
             eprintln!("the service goes on with it; `clarion status` shows how far it is");
