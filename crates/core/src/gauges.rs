@@ -14,6 +14,8 @@ pub struct Gauges {
     /// By reason: waiting, and due.
     pub queue: BTreeMap<Reason, (u64, u64)>,
     pub streams: Vec<StreamGauge>,
+    /// Calls of unfinished backfills: expected, and listed.
+    pub backfill: (u64, u64),
     /// Journal records that a destination has not loaded; `None` if it never answered.
     pub destinations: BTreeMap<String, Option<u64>>,
 }

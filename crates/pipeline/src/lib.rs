@@ -46,7 +46,7 @@ pub use load::{LoadOptions, LoadOutcome};
 pub use plan::{Plan, PlanLine, PlanOptions};
 pub use purge::{Purge, PurgedDestination, PurgedJournal};
 pub use schedule::{Schedule, ScheduleSettings};
-pub use service::{Chore, Chores, Duty, MakeSource, NoChores, Probe, Service};
+pub use service::{Chore, Chores, Duty, MakeSource, Probe, Service};
 pub use settings::{
     CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamSettings, StreamsSettings,
 };

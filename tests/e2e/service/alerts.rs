@@ -86,7 +86,7 @@ async fn stale_data_is_told_and_an_address_that_is_down_holds_nothing_up() {
     let receiver = AlertReceiver::answering(Vec::new());
     let more = format!(
         "[schedule]\nevery = \"1s\"\n[[alerts]]\nurl = \"http://127.0.0.1:9/none\"\n{}\
-         on = [\"stale\"]\nstale_after = \"1s\"\n",
+         on = [\"stale\"]\nstale_after = \"3s\"\n",
         alert(&receiver, "json")
     );
     let (simulator, workspace): (_, Workspace) = scene(small(5), &more).await;

@@ -39,17 +39,6 @@ pub enum Chore {
     NotBefore(Timestamp),
 }
 
-/// No work between the syncs.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoChores;
-
-#[async_trait]
-impl Chores for NoChores {
-    async fn step(&self, _engine: &Engine, _writer: &Writer) -> Result<Chore> {
-        Ok(Chore::Nothing)
-    }
-}
-
 /// Everything that the service does, under one lease.
 pub struct Duty {
     engine: Engine,
@@ -57,6 +46,8 @@ pub struct Duty {
     make_source: MakeSource,
     chores: Arc<dyn Chores>,
     probe: Arc<Probe>,
+    /// Whether the source was made: before the first run the engine has one that makes no requests.
+    is_online: bool,
     /// `None` after something went wrong that may have cost us the lease: it is taken again before the next piece.
     writer: Option<Writer>,
 }
@@ -72,7 +63,7 @@ impl Duty {
         let writer = Writer::new(engine.stores.clock.as_ref(), lease.take(COMMAND).await?);
         let probe = Arc::new(Probe::new(&engine).await?);
         probe.look_at_destinations(&engine).await;
-        Ok(Self { engine, lease, make_source, chores, probe, writer: Some(writer) })
+        Ok(Self { engine, lease, make_source, chores, probe, is_online: false, writer: Some(writer) })
     }
 
     /// What metrics and readiness are read from, beside any run.
@@ -106,11 +97,17 @@ impl Duty {
     }
 
     async fn run(&mut self, options: &SyncOptions) -> Result<RunEnd> {
-        self.engine.source = (self.make_source)()?;
+        self.go_online()?;
         let writer = self.writer().await?;
         let ended = self.engine.sync(&writer, options).await;
         self.writer = Some(writer);
         ended
+    }
+
+    fn go_online(&mut self) -> Result<()> {
+        self.engine.source = (self.make_source)()?;
+        self.is_online = true;
+        Ok(())
     }
 
     /// The writer under a new run id.
@@ -156,6 +153,10 @@ impl Work for Duty {
     }
 
     async fn chore(&mut self) -> Result<Chore> {
+        // A source whose credentials were refused stays until the next run: it sends nothing, again and again.
+        if !self.is_online {
+            self.go_online()?;
+        }
         let writer = self.writer().await?;
         let done = self.chores.step(&self.engine, &writer).await;
         if done.is_ok() {

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::schedule::{Past, Schedule, Timetable, Verdict};
-pub use duty::{Chore, Chores, Duty, MakeSource, NoChores};
+pub use duty::{Chore, Chores, Duty, MakeSource};
 pub use probe::Probe;
 
 /// The wall clock may be set while we sleep, and somebody may leave a backfill: both are looked at this often.

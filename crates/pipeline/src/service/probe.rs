@@ -88,6 +88,7 @@ impl Probe {
             quota_left: (self.weekly_requests > 0).then(|| self.weekly_requests.saturating_sub(week.used)),
             queue,
             streams: self.stream_gauges(now).await?,
+            backfill: self.backfill().await?,
             destinations: self.lags().await?,
         })
     }
@@ -102,6 +103,12 @@ impl Probe {
             StreamGauge { name: name.clone(), last_success, lag }
         };
         Ok(self.streams.iter().map(gauge).collect())
+    }
+
+    async fn backfill(&self) -> Result<(u64, u64)> {
+        let jobs = self.stores.state.backfills().await?;
+        let open = jobs.iter().filter(|job| job.ended_at.is_none());
+        Ok(open.fold((0, 0), |(expected, listed), job| (expected + job.expected, listed + job.listed)))
     }
 
     async fn lags(&self) -> Result<BTreeMap<String, Option<u64>>> {

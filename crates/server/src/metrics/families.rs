@@ -24,6 +24,7 @@ pub(super) struct Families {
     pub(super) quota_left: Gauge,
     pub(super) queue_depth: GaugeVec,
     pub(super) queue_due: GaugeVec,
+    pub(super) backfill: GaugeVec,
     pub(super) stream_lag: GaugeVec,
     pub(super) last_success: GaugeVec,
     pub(super) destination_lag: GaugeVec,
@@ -74,6 +75,7 @@ impl Families {
             quota_left: family.gauge("quota_left", "Requests left this week")?,
             queue_depth: family.gauges("queue_depth", "Details requests that are queued", &["reason"])?,
             queue_due: family.gauges("queue_due", "Details requests that are queued and due", &["reason"])?,
+            backfill: family.gauges("backfill_calls", "Calls of unfinished backfills", &["state"])?,
             stream_lag: family.gauges("stream_lag_seconds", "How old a stream's data may be", &["stream"])?,
             last_success: family.gauges(
                 "last_success_timestamp_seconds",

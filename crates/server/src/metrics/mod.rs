@@ -65,6 +65,9 @@ impl Metrics {
             self.families.queue_depth.with_label_values(&[reason.as_str()]).set(*waiting as f64);
             self.families.queue_due.with_label_values(&[reason.as_str()]).set(*due as f64);
         }
+        let (expected, listed) = gauges.backfill;
+        self.families.backfill.with_label_values(&["expected"]).set(expected as f64);
+        self.families.backfill.with_label_values(&["listed"]).set(listed as f64);
         for stream in &gauges.streams {
             let name = [stream.name.as_str()];
             let lag = stream.lag.map_or(f64::INFINITY, |lag| lag.num_milliseconds() as f64 / 1e3);
@@ -157,6 +160,7 @@ mod tests {
         Gauges {
             quota_left,
             queue: BTreeMap::from([(Reason::Ready, (7, 3))]),
+            backfill: (300, 120),
             streams: vec![stream(StreamName::CALLS, Some(90)), stream(StreamName::USERS, None)],
             destinations: BTreeMap::from([("lake".to_owned(), Some(4))]),
         }
@@ -172,6 +176,7 @@ mod tests {
             "clarion_quota_left +Inf",
             "clarion_queue_depth{reason=\"ready\"} 7",
             "clarion_queue_depth{reason=\"on_demand\"} 0",
+            "clarion_backfill_calls{state=\"listed\"} 120",
             "clarion_stream_lag_seconds{stream=\"calls\"} 90",
             "clarion_stream_lag_seconds{stream=\"users\"} +Inf",
             "clarion_last_success_timestamp_seconds{stream=\"calls\"} 1.5",
