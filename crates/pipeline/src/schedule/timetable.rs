@@ -32,6 +32,8 @@ pub(crate) struct Timetable {
     schedule: Schedule,
     due: Timestamp,
     failures: u32,
+    /// The clock when it was last looked at.
+    seen: Timestamp,
 }
 
 impl Timetable {
@@ -40,12 +42,19 @@ impl Timetable {
         let ended_well = last.filter(|run| matches!(run.outcome.as_str(), "done" | "partial" | "paused"));
         // A clock that was wrong must not put the next sync off.
         let due = ended_well.map_or(now, |run| schedule.after(run.started_at.min(now)));
-        Self { schedule, due, failures: 0 }
+        Self { schedule, due, failures: 0, seen: now }
     }
 
     /// When the next sync is due. What was missed while nothing ran is one moment in the past: it is caught up once.
     pub(crate) fn due(&self) -> Timestamp {
         self.due
+    }
+
+    /// Tells it the time: a clock that was set back must not put the next sync off by as much.
+    pub(crate) fn look(&mut self, now: Timestamp) {
+        let back = (self.seen - now).max(Duration::zero());
+        self.due = self.due.checked_sub_signed(back).unwrap_or(now);
+        self.seen = now;
     }
 
     pub(crate) fn ended(&mut self, past: Past) {
@@ -120,6 +129,17 @@ mod tests {
         let paused = |at| Verdict::Paused { resumes_at: Some(at) };
         assert_eq!(after(paused(at("07:00")), "06:10"), at("07:00"));
         assert_eq!(after(paused(at("23:00")), "06:10"), at("12:00"));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_puts_nothing_off() {
+        let mut table = Timetable::resume(schedule(), Some(&last("done", at("12:00"))), at("12:30"));
+        table.look(at("13:00"));
+        assert_eq!(table.due(), at("18:00"));
+        table.look(at("03:00"));
+        assert_eq!(table.due(), at("08:00"), "five hours from now, as before");
+        table.look(at("04:00"));
+        assert_eq!(table.due(), at("08:00"));
     }
 
     #[test]

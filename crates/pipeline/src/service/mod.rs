@@ -82,6 +82,7 @@ impl Service {
     /// The most urgent piece of work; false if there is none.
     async fn step(&mut self, work: &mut impl Work) -> bool {
         let now = self.clock.now();
+        self.timetable.look(now);
         if now >= self.timetable.due() {
             let past = work.sync().await;
             if fault::defect("service.forgets_the_run") {
