@@ -23,6 +23,8 @@ async fn a_deleted_call_is_marked_in_every_table_of_every_destination() {
         assert_eq!((rows, marked), (before[&place].0, before[&place].0), "{place:?}");
     }
     scene.assert_replay_shows_the_same().await;
+    scene.workspace.run(&["journal", "compact"]).expect(0);
+    scene.assert_replay_shows_the_same().await;
 
     scene.control().reset_log();
     let ran = scene.sync_with("", &[]).expect(0);
