@@ -203,6 +203,29 @@ async fn after_a_kill_the_ledger_is_not_below_the_servers_count() {
     assert_truth(&workspace, &control).await;
 }
 
+/// The vendor counts by its own clock: what was left on Saturday is gone, and all of the new week is there.
+#[tokio::test]
+async fn a_run_that_crosses_sunday_goes_on_in_the_new_week() {
+    const WEEKLY: u64 = 60;
+    let options = clarion_simulator::Options { weekly_quota: WEEKLY, ..small(60) };
+    let simulator = simulate(options).await;
+    let control = simulator.control();
+    let layout = Layout { requests_per_second: 10.0, weekly_requests: WEEKLY, ..Layout::default() };
+    let workspace = Workspace::new(&simulator.url(), layout);
+    let sunday = next_sunday();
+    let before = sunday - TimeDelta::seconds(7);
+    control.set_now(before);
+    let before = before.to_rfc3339();
+    let environment = [("CLARION_TEST_NOW", before.as_str())];
+    let ran = workspace.run_with_env(&environment, &["sync"]).expect(0);
+    assert!(control.count() > WEEKLY, "{} requests fit one week", control.count());
+    assert_eq!(control.refused(), 0);
+    let in_new_week = control.requests().iter().filter(|request| request.at >= sunday).count() as u64;
+    assert!(in_new_week > 0 && in_new_week <= WEEKLY, "{in_new_week} requests after Sunday");
+    assert!(ran.number("/quota/used") >= in_new_week, "the ledger is low");
+    assert_truth(&workspace, &control).await;
+}
+
 fn raise_quota(workspace: &Workspace) {
     let config = workspace.config();
     let line = config.lines().find(|line| line.starts_with("weekly_requests")).unwrap();
@@ -214,6 +237,12 @@ fn wednesday() -> DateTime<Utc> {
     let today = Utc::now().date_naive();
     let days = (9 - i64::from(today.weekday().num_days_from_monday())) % 7;
     (today + TimeDelta::days(days)).and_hms_opt(12, 0, 0).unwrap().and_utc()
+}
+
+fn next_sunday() -> DateTime<Utc> {
+    let today = Utc::now().date_naive();
+    let days = 7 - i64::from(today.weekday().num_days_from_sunday());
+    (today + TimeDelta::days(days)).and_hms_opt(0, 0, 0).unwrap().and_utc()
 }
 
 /// The vendor's week begins on Sunday, 00:00 GMT.

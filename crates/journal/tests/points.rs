@@ -52,7 +52,7 @@ async fn found_after(point: &str, defect: &str) -> Vec<Entry> {
 
 #[tokio::test]
 async fn a_process_killed_at_any_step_leaves_every_record_once() {
-    for step in ["spooled", "written", "renamed", "spool_removed"] {
+    for step in ["compressed", "written", "renamed", "spool_removed"] {
         let first = found_after(&format!("journal.{step}=return"), "").await;
         assert_eq!(first, entries(5)[..3], "first {step}");
         let second = found_after(&format!("journal.{step}=1*off->return"), "").await;

@@ -1,6 +1,7 @@
 //! What a later sync costs, and what it changes.
 
 mod changed;
+mod late;
 mod schema;
 mod unchanged;
 

@@ -10,6 +10,7 @@ mod pace;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use clarion_core::{Clock, Event, Ledger, Observer, Purpose, Result, StreamName, week_start};
 use tokio::time::{sleep, sleep_until};
 
@@ -17,6 +18,10 @@ use self::books::Books;
 use self::hold::{Hold, Shut};
 use self::pace::Pace;
 use crate::settings::SourceSettings;
+
+/// Clocks differ: so long before and after the week's end nothing is sent, since nobody knows in which week the vendor
+/// would count it.
+const AROUND_WEEKS_END: TimeDelta = TimeDelta::seconds(2);
 
 pub(crate) struct Gate {
     books: Arc<Books>,
@@ -43,23 +48,33 @@ impl Gate {
     /// - `Quota` when the week's requests are spent, `Credentials` once the vendor refused them, `Interrupted` once
     ///   the run was asked to stop.
     /// - A permit whose week ended while it waited is left to that week, and another one is taken: the ledger is
-    ///   never below the vendor's count.
+    ///   never below the vendor's count. Around the week's end nothing leaves at all.
     pub(crate) async fn pass(&self, stream: &StreamName, purpose: Purpose) -> Result<()> {
         loop {
             self.hold.wait().await?;
             let permit = self.books.permit(stream, purpose).await?;
-            if let Some(pace) = &self.pace {
-                if let Some(slot) = permit.slot {
-                    self.hold.unless_shut(sleep_until(slot)).await?;
-                }
-                self.paced(pace).await?;
-            } else {
-                self.hold.wait().await?;
+            if let Some(slot) = permit.slot {
+                self.hold.unless_shut(sleep_until(slot)).await?;
+            }
+            self.past_the_weeks_end().await?;
+            match &self.pace {
+                Some(pace) => self.paced(pace).await?,
+                None => self.hold.wait().await?,
             }
             if week_start(self.clock.now()) <= permit.week_start {
                 return Ok(());
             }
         }
+    }
+
+    async fn past_the_weeks_end(&self) -> Result<()> {
+        let now = self.clock.now();
+        let nearest = week_start(now + AROUND_WEEKS_END);
+        let wait = nearest + AROUND_WEEKS_END - now;
+        if wait <= TimeDelta::zero() || wait > AROUND_WEEKS_END * 2 {
+            return Ok(());
+        }
+        self.rest(wait.to_std().unwrap_or_default()).await
     }
 
     /// After a pause everybody is let through again one by one.
