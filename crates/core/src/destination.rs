@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    ChangeSet, Error, Fence, JournalId, Kind, Position, RecordKey, Result, RunId, StreamName, TableName,
-    TableSchema, Timestamp, fault,
+    Audit, ChangeSet, Error, Fence, JournalId, Kind, Position, RecordKey, Result, RunId, StreamName,
+    TableName, TableSchema, Timestamp, fault,
 };
 
 #[async_trait]
@@ -35,6 +35,14 @@ pub trait Destination: Send + Sync {
     /// - Killed anywhere inside, each table afterwards is either as before or as after; doing it again finishes it.
     /// - `Conflict` if the fence is lower than the highest seen.
     async fn purge(&self, spec: PurgeSpec) -> Result<u64>;
+
+    /// Opens the destination for an audit, beside whoever writes to it.
+    ///
+    /// # Behavior
+    /// - A load that begins, goes on or ends meanwhile is not held up.
+    /// - Files or rows that somebody put there or took away are no error: finding them is what an audit is for.
+    /// - Never loaded or wiped is as in [`Destination::inspect`].
+    async fn audit(&self) -> Result<Box<dyn Audit>>;
 }
 
 /// A load under way. Dropped without a commit it leaves the destination as it was.

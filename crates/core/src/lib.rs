@@ -5,6 +5,7 @@
 //!
 //! Invariant: this crate never depends on another crate of the workspace.
 
+mod audit;
 mod backfill;
 mod budget;
 mod call;
@@ -37,6 +38,7 @@ pub mod json;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use audit::{Audit, AuditRow, Deviation, Difference};
 pub use backfill::{Backfill, SliceInHand};
 pub use budget::Recent;
 pub use call::{StatusClass, has_content};

@@ -55,7 +55,7 @@ impl Purged {
         }
     }
 
-    fn marks(&self) -> usize {
+    pub fn marks(&self) -> usize {
         self.0.values().map(BTreeSet::len).sum()
     }
 }

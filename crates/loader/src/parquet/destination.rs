@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clarion_core::{
-    Clock, Destination, DestinationState, Error, Fence, Kind, Load, LoadSpec, PurgeSpec, Result, Retry,
-    TableStats, check_journal,
+    Audit, Clock, Destination, DestinationState, Error, Fence, Kind, Load, LoadSpec, PurgeSpec, Result,
+    Retry, TableStats, check_journal,
 };
 use tokio::task::spawn_blocking;
 
+use super::audit;
 use super::load::{ParquetLoad, Work};
 use super::manifest::{Manifest, TableEntry};
 use super::purge;
@@ -107,6 +108,10 @@ impl Destination for ParquetDestination {
         Ok(Box::new(ParquetLoad::new(self.work(spec).await?)))
     }
 
+    async fn audit(&self) -> Result<Box<dyn Audit>> {
+        Ok(Box::new(audit::open(self.store.clone(), self.name.clone()).await?))
+    }
+
     async fn purge(&self, spec: PurgeSpec) -> Result<u64> {
         if self.store.size(OWN)?.is_none() {
             return Ok(0);
@@ -186,7 +191,7 @@ fn before_load(store: &Store, destination: &str, replace: bool) -> Result<Manife
     }
 }
 
-fn describe(manifest: Manifest) -> DestinationState {
+pub(super) fn describe(manifest: Manifest) -> DestinationState {
     let mut state = DestinationState {
         position: manifest.position,
         journal: manifest.journal,
@@ -201,6 +206,6 @@ fn describe(manifest: Manifest) -> DestinationState {
     state
 }
 
-fn panicked(error: tokio::task::JoinError) -> Error {
+pub(super) fn panicked(error: tokio::task::JoinError) -> Error {
     Error::new(Kind::Storage, "looking at the lake ended in a panic").source(error)
 }

@@ -12,6 +12,7 @@
 //!
 //! Invariant: after a commit all files of a table have one schema, and the rows of each are in order of time.
 
+mod audit;
 mod columns;
 mod commit;
 mod compact;

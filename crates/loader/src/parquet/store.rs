@@ -137,6 +137,19 @@ impl Store {
         Ok(found)
     }
 
+    /// Every Parquet file that a glob over a table's folder finds.
+    pub(super) fn parquet_files(&self, table: &str) -> Result<Vec<String>> {
+        let mut folders = vec![table.to_owned()];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            folders.extend(self.entries(&folder, true)?);
+            let files = self.files(&folder)?;
+            found.extend(files.into_iter().filter(|name| name.ends_with(".parquet")));
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// Locks the lake for as long as the answer lives; `None` while somebody else has it.
     pub(super) fn lock(&self) -> Result<Option<File>> {
         let path = self.path(LOCK);

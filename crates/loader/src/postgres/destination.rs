@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use clarion_core::{
-    Destination, DestinationState, Error, Kind, Load, LoadSpec, PurgeSpec, Result, TableStats,
+    Audit, Destination, DestinationState, Error, Kind, Load, LoadSpec, PurgeSpec, Result, TableStats,
 };
 use secrecy::ExposeSecret;
 use sqlx::ConnectOptions;
@@ -14,7 +14,7 @@ use super::errors::Server;
 use super::session::Session;
 use super::settings::PostgresSettings;
 use super::sql::Statements;
-use super::{begin, catalog, purge};
+use super::{audit, begin, catalog, purge};
 
 /// Tables in one schema of a PostgreSQL database.
 #[derive(Debug)]
@@ -76,6 +76,11 @@ impl Destination for PostgresDestination {
         let mut session = self.open().await?;
         session.begin().await?;
         purge::purge(session, &self.settings.schema, spec).await
+    }
+
+    async fn audit(&self) -> Result<Box<dyn Audit>> {
+        let session = self.open().await?;
+        Ok(Box::new(audit::open(session, &self.settings).await?))
     }
 }
 

@@ -8,6 +8,7 @@
 //! Invariant: every statement that is put together at run time is made in `sql/`, where [`sql::Ident`] quotes.
 //! Invariant: a load that returned an error once can no longer be committed.
 
+mod audit;
 mod begin;
 mod catalog;
 mod children;

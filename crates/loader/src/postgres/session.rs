@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use clarion_core::{Result, TableSchema};
+use futures::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::{ConnectOptions, Connection, Executor, Postgres, Row};
 use tokio::time::{Instant, sleep, timeout};
@@ -87,6 +88,21 @@ impl Session {
         query.fetch_all(&mut self.connection).await.during(&self.server, doing)
     }
 
+    /// Shows each row as it comes; what is in memory is one row.
+    pub(super) async fn each(
+        &mut self,
+        query: sqlx::query::Query<'_, Postgres, PgArguments>,
+        doing: &str,
+        show: &mut (dyn FnMut(&PgRow, &Server) -> Result<()> + Send),
+    ) -> Result<()> {
+        let Self { connection, server, .. } = self;
+        let mut rows = query.fetch(connection);
+        while let Some(row) = rows.try_next().await.during(server, doing)? {
+            show(&row, server)?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn flag(&mut self, sql: Sql, doing: &str) -> Result<bool> {
         let row = sql.query().fetch_one(&mut self.connection).await.during(&self.server, doing)?;
         row.try_get(0).during(&self.server, doing)
@@ -144,8 +160,16 @@ impl Session {
 
     /// Begins the load's transaction, with settings that a role's defaults must not change.
     pub(super) async fn begin(&mut self) -> Result<()> {
-        const DOING: &str = "beginning a transaction";
-        self.plain("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", DOING).await?;
+        self.begin_as("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await
+    }
+
+    /// Begins a transaction that sees one state of the database, and whose staging tables go with it.
+    pub(super) async fn begin_snapshot(&mut self) -> Result<()> {
+        self.begin_as("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE").await
+    }
+
+    async fn begin_as(&mut self, statement: &'static str) -> Result<()> {
+        self.plain(statement, "beginning a transaction").await?;
         let lock_wait = self.lock_wait_ms();
         let settings = [
             ("lock_timeout", lock_wait.as_str()),

@@ -3,6 +3,7 @@
 //! A test implements [`Readback`] for its destination and calls [`suite`] with a function that makes a fresh,
 //! empty one. Each check is public as well, so that a failing one can be run alone.
 
+mod audits;
 mod fixture;
 mod loads;
 mod purges;
@@ -15,6 +16,11 @@ use serde_json::Value;
 
 use crate::Destination;
 
+pub use audits::{
+    an_audit_holds_up_no_load_and_never_mixes_two, an_audit_names_what_differs,
+    an_audit_of_a_fresh_destination_shows_nothing, an_audit_shows_every_row_by_what_places_it,
+    an_audit_tells_rows_that_are_marked,
+};
 pub use fixture::{Call, Script, at, children, journal, parents, purge, schemas, wider_parents};
 pub use loads::{
     a_fresh_destination_is_at_the_start, a_load_from_another_journal_is_refused,
@@ -54,4 +60,5 @@ where
     loads::all(&fresh).await;
     purges::all(&fresh).await;
     tables::all(&fresh).await;
+    audits::all(&fresh).await;
 }

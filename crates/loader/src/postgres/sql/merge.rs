@@ -78,12 +78,12 @@ impl Statements {
 }
 
 /// The column that holds a record's key: the parent's in a child table.
-fn parent_column(schema: &TableSchema) -> &str {
+pub(super) fn parent_column(schema: &TableSchema) -> &str {
     schema.parent.as_deref().or(schema.key.first().map(String::as_str)).unwrap_or("_position")
 }
 
 /// Parameter `number`, an array of record keys, in the type of the key's column.
-fn key_array(schema: &TableSchema, column: &str, number: usize) -> String {
+pub(super) fn key_array(schema: &TableSchema, column: &str, number: usize) -> String {
     let pg = schema.column(column).map_or(PgType::Text, |column| PgType::of(&column.kind));
     match pg {
         PgType::Text => format!("${number}::text[]"),

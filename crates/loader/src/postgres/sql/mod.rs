@@ -1,5 +1,6 @@
 //! The one place where statements are put together: names go through [`Ident`], values through parameters.
 
+mod audit;
 mod ddl;
 mod merge;
 mod metadata;
@@ -11,6 +12,7 @@ use clarion_core::{TableName, TableSchema};
 use sqlx::postgres::PgArguments;
 use sqlx::{AssertSqlSafe, Postgres};
 
+pub(super) use audit::index_columns;
 pub(super) use recast::rewrites;
 
 /// A statement made in this folder.
