@@ -22,3 +22,4 @@ mod real_data;
 mod replay;
 mod service;
 mod signals;
+mod verify;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clarion_pipeline::DEFAULT_SAMPLE;
 
 /// Clari Copilot's conversations, complete and correct, in Parquet and Postgres.
 #[derive(Debug, Parser)]
@@ -126,6 +127,13 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ID")]
         call: String,
     },
+    /// Compare source, journal and destinations; exit code 0 only if they agree. Changes nothing, runs beside a writer
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify {
+        /// Calls fetched from the vendor, and records of each stream compared field by field
+        #[arg(long, default_value_t = DEFAULT_SAMPLE, value_name = "N")]
+        sample: usize,
+    },
     /// Show the effective configuration, or its JSON schema
     Config {
         #[command(subcommand)]
@@ -148,6 +156,11 @@ Examples:
   clarion run
   CLARION__SCHEDULE__EVERY=1h clarion run --log-format json
   curl http://127.0.0.1:8090/metrics";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  clarion verify                        about 45 requests
+  clarion verify --sample 500 --json    more records whole, all differences";
 
 const SIMULATOR_EXAMPLES: &str = "\
 Examples:

@@ -37,6 +37,7 @@ mod status;
 mod sync;
 mod tally;
 mod tombstones;
+mod verify;
 
 pub use backfill::{BackfillOptions, Backfills};
 pub use compact::Compacted;
@@ -52,3 +53,4 @@ pub use settings::{
 };
 pub use status::{BackfillStatus, DestinationStatus, GenerationStatus, QueueStatus, Status, StreamStatus};
 pub use sync::{RunEnd, SyncOptions};
+pub use verify::{Check, DEFAULT_SAMPLE, Finding, Named, Verification, VerifyOptions};

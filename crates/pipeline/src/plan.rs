@@ -212,7 +212,7 @@ impl Engine {
         }
     }
 
-    fn visibility(&self) -> Visibility {
+    pub(crate) fn visibility(&self) -> Visibility {
         if self.include_private { Visibility::All } else { Visibility::PublicOnly }
     }
 

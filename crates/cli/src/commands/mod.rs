@@ -15,6 +15,7 @@ mod simulator;
 mod status;
 mod streams;
 mod sync;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         Command::Status => status::run(args).await,
         Command::Journal { command } => journal::run(args, *command).await,
         Command::Purge { call } => purge::run(args, call).await,
+        Command::Verify { sample } => verify::run(args, *sample).await,
         Command::Config { show } => config::run(args, *show),
         Command::Completions { shell } => completions::run(*shell),
         Command::Simulator(options) => simulator::run(options).await,

@@ -7,6 +7,7 @@ mod plan;
 mod report;
 mod status;
 mod table;
+mod verify;
 
 pub(crate) use bars::Bars;
 pub(crate) use journal::{compacted, journal, purged};
@@ -14,3 +15,4 @@ pub(crate) use plan::plan;
 pub(crate) use report::{destinations, run_report};
 pub(crate) use status::{status, streams};
 pub(crate) use table::table;
+pub(crate) use verify::verification;
