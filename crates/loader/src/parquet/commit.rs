@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clarion_core::{Error, Kind, LoadReport, Position, Result, TableName, fault};
 
+use super::fence;
 use super::keys;
 use super::load::Work;
 use super::manifest::{FileEntry, Manifest, Operation, TableEntry};
@@ -131,11 +132,14 @@ impl Work {
         self.sync_staged(&next)?;
         self.context.store.step("parquet.staged")?;
         self.check_unchanged()?;
+        fence::check(&self.context.store, &self.context.destination, self.spec.fence)?;
         self.committed = true;
         let store = &self.context.store;
         next.save(store)?;
         store.step("parquet.manifest")?;
-        finish(store, &self.context.destination, &mut next)?;
+        let (destination, fence) = (&self.context.destination, self.spec.fence);
+        finish(store, destination, &mut next, Some(fence))?;
+        fence::check(store, destination, fence)?;
         sweep(store, &next)
     }
 

@@ -14,13 +14,13 @@ use clarion_core::{
 };
 use tokio::task::spawn_blocking;
 
-use super::audit;
 use super::load::{ParquetLoad, Work};
 use super::manifest::{Manifest, TableEntry};
 use super::purge;
 use super::recover::{recover, verify};
 use super::store::{OWN, STAGING, Store};
 use super::table::Context;
+use super::{audit, fence};
 
 /// `inspect` of another process holds the lock for milliseconds; a load holds it for long.
 const LOCK_TRIES: u32 = 50;
@@ -136,6 +136,7 @@ impl ParquetDestination {
 
     fn work_on(&self, manifest: Manifest, spec: LoadSpec, lock: File) -> Result<Work> {
         self.check(&manifest, &spec)?;
+        fence::raise(&self.store, &self.name, spec.fence)?;
         let context = Context {
             store: self.store.clone(),
             destination: self.name.clone(),

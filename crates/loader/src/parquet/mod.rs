@@ -18,6 +18,7 @@ mod commit;
 mod compact;
 mod destination;
 mod edit;
+mod fence;
 mod keys;
 mod load;
 mod manifest;

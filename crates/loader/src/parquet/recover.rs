@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clarion_core::{Result, fault};
+use clarion_core::{Fence, Result, fault};
 
+use super::fence;
 use super::manifest::{Manifest, Operation, corrupt};
 use super::store::{KEYS, MANIFEST, STAGING, Store};
 
@@ -17,16 +18,24 @@ pub(super) fn recover(store: &Store, destination: &str) -> Result<Option<Manifes
         if fault::defect("parquet.no_sweep") {
             manifest.pending.clear();
         }
-        finish(store, destination, &mut manifest)?;
+        finish(store, destination, &mut manifest, None)?;
     }
     sweep(store, &manifest)?;
     Ok(Some(manifest))
 }
 
-/// Performs what is pending and says in the manifest that it is done.
-pub(super) fn finish(store: &Store, destination: &str, manifest: &mut Manifest) -> Result<()> {
+/// Performs what is pending and says in the manifest that it is done. A load that performs its own commit does so under
+/// its fence: once a later writer was here, that has finished the commit, and the names may be those of other files.
+pub(super) fn finish(
+    store: &Store,
+    destination: &str,
+    manifest: &mut Manifest,
+    fence: Option<Fence>,
+) -> Result<()> {
     let pending = std::mem::take(&mut manifest.pending);
-    perform(store, destination, &pending)?;
+    let check = || fence.map_or(Ok(()), |fence| fence::check(store, destination, fence));
+    perform(store, destination, &pending, &check)?;
+    check()?;
     manifest.save(store)?;
     store.step("parquet.done")
 }
@@ -75,7 +84,12 @@ pub(super) fn verify(store: &Store, destination: &str, manifest: &Manifest) -> R
 }
 
 /// Each operation may have been done before, by a process that was killed.
-fn perform(store: &Store, destination: &str, operations: &[Operation]) -> Result<()> {
+fn perform(
+    store: &Store,
+    destination: &str,
+    operations: &[Operation],
+    check: &dyn Fn() -> Result<()>,
+) -> Result<()> {
     let renames: HashMap<&str, &str> = operations
         .iter()
         .filter_map(|operation| match operation {
@@ -84,6 +98,7 @@ fn perform(store: &Store, destination: &str, operations: &[Operation]) -> Result
         })
         .collect();
     for operation in operations {
+        check()?;
         match operation {
             Operation::Remove { path } => {
                 // A name that a later rename took again: the file there now is the new one.

@@ -2,6 +2,7 @@
 
 use clarion_core::{Error, Kind, LoadReport, Position, Result, fault};
 
+use super::fence;
 use super::load::{Fill, PostgresLoad};
 
 const DOING: &str = "committing";
@@ -20,6 +21,7 @@ impl PostgresLoad {
         self.write_tables(to).await?;
         self.write_schema_changes(to).await?;
         self.write_position(to).await?;
+        fence::check(&mut self.session, &self.statements, self.spec.fence).await?;
         fault::point("postgres.before_commit");
         self.session.plain("COMMIT", DOING).await?;
         fault::point("postgres.committed");

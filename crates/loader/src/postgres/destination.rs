@@ -14,7 +14,7 @@ use super::errors::Server;
 use super::session::Session;
 use super::settings::PostgresSettings;
 use super::sql::Statements;
-use super::{audit, begin, catalog, purge};
+use super::{audit, begin, catalog, fence, purge};
 
 /// Tables in one schema of a PostgreSQL database.
 #[derive(Debug)]
@@ -67,14 +67,14 @@ impl Destination for PostgresDestination {
 
     async fn begin(&self, spec: LoadSpec) -> Result<Box<dyn Load>> {
         let mut session = self.open().await?;
+        fence::announce(&mut session, &self.settings.schema, spec.fence).await?;
         session.begin().await?;
         let load = begin::load(session, &self.settings, spec).await?;
         Ok(Box::new(load))
     }
 
     async fn purge(&self, spec: PurgeSpec) -> Result<u64> {
-        let mut session = self.open().await?;
-        session.begin().await?;
+        let session = self.open().await?;
         purge::purge(session, &self.settings.schema, spec).await
     }
 

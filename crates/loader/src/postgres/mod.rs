@@ -18,6 +18,7 @@ mod destination;
 mod encode;
 mod errors;
 mod evolution;
+mod fence;
 mod json;
 mod load;
 mod purge;

@@ -4,19 +4,22 @@ use clarion_core::{ChangedKeys, Error, Kind, PurgeSpec, Result, TableName, fault
 
 use super::begin::{check_fence, lock};
 use super::catalog::{self, Remembered, Stored};
+use super::fence;
 use super::session::Session;
 use super::sql::Statements;
 
 const DOING: &str = "purging records";
 
 pub(super) async fn purge(mut session: Session, schema: &str, spec: PurgeSpec) -> Result<u64> {
-    lock(&mut session, schema).await?;
-    let probe = catalog::probe(&mut session, schema).await?;
-    probe.check(&session.server)?;
-    if probe.is_fresh() {
+    if catalog::probe(&mut session, schema).await?.is_fresh() {
         session.close().await;
         return Ok(0);
     }
+    fence::announce(&mut session, schema, spec.fence).await?;
+    session.begin().await?;
+    lock(&mut session, schema).await?;
+    let probe = catalog::probe(&mut session, schema).await?;
+    probe.check(&session.server)?;
     let statements = Statements::new(schema.to_owned(), probe.lz4);
     if !probe.journal {
         session.alter(statements.add_journal(), DOING).await?;
@@ -28,6 +31,7 @@ pub(super) async fn purge(mut session: Session, schema: &str, spec: PurgeSpec) -
     }
     let removed = remove(&mut session, &statements, &stored, &spec.keys).await?;
     raise_fence(&mut session, &statements, &stored, &spec).await?;
+    fence::check(&mut session, &statements, spec.fence).await?;
     fault::point("postgres.purging");
     session.plain("COMMIT", DOING).await?;
     fault::point("postgres.purged");

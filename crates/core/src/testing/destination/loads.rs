@@ -19,6 +19,7 @@ where
     a_load_without_rows_moves_the_position(&fresh().await).await;
     a_second_load_from_the_same_position_is_refused(&fresh().await).await;
     a_lower_fence_is_refused(&fresh().await).await;
+    two_loads_under_way_never_both_land(&fresh().await).await;
     a_load_from_another_journal_is_refused(&fresh().await).await;
     an_uncommitted_load_leaves_no_trace(&fresh().await).await;
     a_replacement_leaves_only_what_it_wrote(&fresh().await).await;
@@ -86,6 +87,42 @@ pub async fn a_load_from_another_journal_is_refused(on: &impl Readback) {
     other.replacing().run(TWO, on).await.expect("a rebuild may come from any journal");
     assert_eq!(inspect().await.journal, Some(journal(2)));
     assert_eq!(on.rows("calls").await.len(), 1);
+}
+
+/// A load under fence 5 is under way, or frozen, when one under fence 6 begins: the earlier one lands before the later
+/// one has begun, or not at all.
+pub async fn two_loads_under_way_never_both_land(on: &impl Readback) {
+    let earlier = two_calls().fence(5);
+    let anew = vec![Call::new("a", "2026-01-02T10:00:00Z", 7), Call::new("z", "2026-01-02T10:00:00Z", 8)];
+    let later = Script::new(Position::START, anew).fence(6);
+    let (first, second) = (on.open().await, on.open().await);
+    let mut frozen = first.begin(earlier.announced()).await.expect("the load begins");
+    frozen.write(earlier.change()).await.expect("the rows are taken");
+    let waking = async {
+        // As long as the later one needs to come up to the earlier one's locks, or to give up.
+        for _ in 0..64 {
+            tokio::task::yield_now().await;
+        }
+        frozen.commit(ONE).await
+    };
+    let taking_over = async {
+        let mut load = second.begin(later.announced()).await?;
+        load.write(later.change()).await?;
+        load.commit(TWO).await
+    };
+    let landed = match tokio::join!(waking, taking_over) {
+        (Ok(_), Err(refused)) => {
+            assert_eq!(refused.kind(), Kind::Conflict);
+            (ONE, vec!["\"a\"", "\"b\""])
+        }
+        (Err(refused), Ok(_)) => {
+            assert_eq!(refused.kind(), Kind::Conflict);
+            (TWO, vec!["\"a\"", "\"z\""])
+        }
+        other => panic!("one of them lands: {other:?}"),
+    };
+    assert_eq!(on.open().await.inspect().await.expect("it is well").position, landed.0);
+    assert_eq!(by_key(on.rows("calls").await, &["id"]).keys().collect::<Vec<_>>(), landed.1);
 }
 
 pub async fn an_uncommitted_load_leaves_no_trace(on: &impl Readback) {

@@ -26,7 +26,7 @@ pub use loads::{
     a_fresh_destination_is_at_the_start, a_load_from_another_journal_is_refused,
     a_load_lands_with_its_position, a_load_without_rows_moves_the_position, a_lower_fence_is_refused,
     a_replacement_leaves_only_what_it_wrote, a_second_load_from_the_same_position_is_refused,
-    an_uncommitted_load_leaves_no_trace,
+    an_uncommitted_load_leaves_no_trace, two_loads_under_way_never_both_land,
 };
 pub use purges::{
     a_lower_fence_may_not_purge, a_purged_call_can_be_loaded_again, a_purged_call_is_gone_with_its_children,

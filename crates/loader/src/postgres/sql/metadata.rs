@@ -21,6 +21,33 @@ impl Statements {
         ))
     }
 
+    /// Beside the position: its row is locked by a load under way, and a later writer must be able to say that it is
+    /// there.
+    pub(in crate::postgres) fn create_fence(&self) -> Sql {
+        Sql(format!(
+            "CREATE TABLE {} (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), fence bigint NOT NULL)",
+            self.fence_table()
+        ))
+    }
+
+    /// `$1` fence. Gives the highest that was announced.
+    pub(in crate::postgres) fn announce_fence(&self) -> Sql {
+        Sql(format!(
+            "INSERT INTO {} AS announced (fence) VALUES ($1) ON CONFLICT (only_row) \
+             DO UPDATE SET fence = greatest(announced.fence, excluded.fence) RETURNING fence",
+            self.fence_table(),
+        ))
+    }
+
+    /// The highest fence that was announced; whoever announces a higher one now waits for this transaction's end.
+    pub(in crate::postgres) fn read_fence(&self) -> Sql {
+        Sql(format!("SELECT fence FROM {} FOR SHARE", self.fence_table()))
+    }
+
+    fn fence_table(&self) -> String {
+        self.qualified("_clarion_fence")
+    }
+
     pub(in crate::postgres) fn read_position(&self, lock: bool) -> Sql {
         let lock = if lock { " FOR UPDATE" } else { "" };
         // Read as JSON, since what an earlier version made has no column `journal`.
