@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Backfill, Entry, JournalId, Op, Purged, RecordKey, Result, RunId, SegmentNo, Slice, Spent, StreamName,
-    Timestamp,
+    Backfill, Entry, Fence, JournalId, Op, Purged, RecordKey, Result, RunId, SegmentNo, Slice, Spent,
+    StreamName, Timestamp,
 };
 
 #[async_trait]
@@ -26,6 +26,15 @@ pub trait Journal: Send + Sync {
     /// # Behavior
     /// - Durable when this returns, and there again when the state store is lost.
     async fn remember_purged(&self, purged: &Purged) -> Result<()>;
+
+    /// Makes `fence` that of this handle, which changes nothing by itself.
+    ///
+    /// # Behavior
+    /// - `Conflict` if a higher fence has written to the journal.
+    /// - As soon as a higher fence has, whatever else this handle is asked to change is `Conflict` and changes nothing
+    ///   that another can see: it cuts no segment, touches nobody's open segment and rewrites nothing. What it
+    ///   had appended is where the later writer's `recover` found it.
+    async fn claim(&self, fence: Fence) -> Result<()>;
 
     /// Makes whatever a killed process left behind part of the journal.
     ///

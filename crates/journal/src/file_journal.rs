@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use clarion_core::{
-    Checkpoint, Clock, Entry, Error, Journal, JournalId, Kind, Purged, Result, RunId, SegmentHeader,
+    Checkpoint, Clock, Entry, Error, Fence, Journal, JournalId, Kind, Purged, Result, RunId, SegmentHeader,
     SegmentInfo, SegmentNo, fault,
 };
 use tokio::sync::Mutex;
 
+use crate::fence::Turn;
 use crate::identity::Identity;
 use crate::recovery::recover_spool;
 use crate::rewrite::rewrite;
@@ -27,13 +28,25 @@ pub struct FileJournal {
     clock: Arc<dyn Clock>,
     writer: Arc<Mutex<Writer>>,
     open_bytes: Arc<AtomicU64>,
+    fence: AtomicU64,
 }
 
 impl FileJournal {
     /// Opens the journal in `folder`, which is made if it does not exist.
     pub fn open(folder: impl AsRef<Path>, workspace: String, clock: Arc<dyn Clock>) -> Result<Self> {
         let store = Arc::new(Store::open(folder.as_ref())?);
-        Ok(Self { store, workspace, clock, writer: Arc::default(), open_bytes: Arc::default() })
+        Ok(Self {
+            store,
+            workspace,
+            clock,
+            writer: Arc::default(),
+            open_bytes: Arc::default(),
+            fence: AtomicU64::new(0),
+        })
+    }
+
+    fn fence(&self) -> Fence {
+        self.fence.load(Ordering::Relaxed)
     }
 
     fn stamp(&self, run: &RunId, checkpoint: Checkpoint) -> Stamp {
@@ -64,6 +77,12 @@ impl FileJournal {
 
 #[async_trait]
 impl Journal for FileJournal {
+    async fn claim(&self, fence: Fence) -> Result<()> {
+        self.blocking(move |store| Turn::take(store, fence).map(drop)).await?;
+        self.fence.fetch_max(fence, Ordering::Relaxed);
+        Ok(())
+    }
+
     async fn id(&self) -> Result<Option<JournalId>> {
         self.blocking(|store| Ok(identity::read(store)?.map(|identity| identity.id))).await
     }
@@ -73,8 +92,9 @@ impl Journal for FileJournal {
     }
 
     async fn remember_purged(&self, purged: &Purged) -> Result<()> {
-        let purged = Some(purged.clone());
+        let (purged, fence) = (Some(purged.clone()), self.fence());
         self.blocking(move |store| {
+            let _turn = Turn::take(store, fence)?.raise()?;
             let id = identity::begin(store)?.id;
             identity::write(store, &Identity { id, purged })
         })
@@ -84,8 +104,10 @@ impl Journal for FileJournal {
     async fn recover(&self, run: &RunId, checkpoint: Checkpoint) -> Result<()> {
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
         let mut stamp = self.stamp(run, checkpoint);
-        let open_bytes = Arc::clone(&self.open_bytes);
+        let (open_bytes, fence) = (Arc::clone(&self.open_bytes), self.fence());
         self.blocking(move |store| {
+            let turn = Turn::take(store, fence)?;
+            let _turn = if store.has_spool() && !writer.has_records() { turn.raise()? } else { turn };
             stamp.journal = Some(identity::begin(store)?.id);
             if writer.has_records() {
                 return Ok(());
@@ -101,7 +123,7 @@ impl Journal for FileJournal {
 
     async fn append(&self, entry: &Entry) -> Result<()> {
         let mut writer = self.writer.lock().await;
-        let raw_bytes = writer.append(&self.store, entry)?;
+        let raw_bytes = writer.append(&self.store, self.fence(), entry)?;
         self.open_bytes.store(raw_bytes, Ordering::Relaxed);
         fault::point("journal.appended");
         Ok(())
@@ -114,8 +136,10 @@ impl Journal for FileJournal {
     async fn cut(&self, run: &RunId, checkpoint: Checkpoint) -> Result<Option<SegmentInfo>> {
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
         let mut stamp = self.stamp(run, checkpoint);
-        let open_bytes = Arc::clone(&self.open_bytes);
+        let (open_bytes, fence) = (Arc::clone(&self.open_bytes), self.fence());
         self.blocking(move |store| {
+            let turn = Turn::take(store, fence)?;
+            let _turn = if writer.has_records() { turn.raise()? } else { turn };
             if writer.has_records() {
                 stamp.journal = Some(identity::begin(store)?.id);
             }
@@ -163,7 +187,12 @@ impl Journal for FileJournal {
 
     async fn rewrite(&self, segment: SegmentNo, drop: &BTreeSet<u32>) -> Result<SegmentInfo> {
         let drop = drop.clone();
-        self.blocking(move |store| rewrite(store, segment, &drop)).await
+        let fence = self.fence();
+        self.blocking(move |store| {
+            let _turn = Turn::take(store, fence)?.raise()?;
+            rewrite(store, segment, &drop)
+        })
+        .await
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod envelope;
 mod failure;
+mod fence;
 mod file_journal;
 mod frame;
 mod identity;

@@ -17,6 +17,7 @@ const START_BYTES: u64 = 64 * 1024;
 /// A journal's folder.
 #[derive(Debug)]
 pub(crate) struct Store {
+    fence: PathBuf,
     identity: PathBuf,
     spool: PathBuf,
     segments: PathBuf,
@@ -33,6 +34,7 @@ impl Store {
     /// Makes the folder where there is none and proves that it can be written.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let store = Self {
+            fence: folder.join("fence"),
             identity: folder.join("journal.json"),
             spool: folder.join("open.ndjson"),
             segments: folder.join("segments"),
@@ -62,6 +64,14 @@ impl Store {
             .and_then(|()| fs::rename(&temporary, &self.identity))
             .and_then(|()| sync_folder(folder))
             .map_err(|error| failure::storage(&self.identity, "cannot write the journal's name", error))
+    }
+
+    pub(crate) fn fence(&self) -> &Path {
+        &self.fence
+    }
+
+    pub(crate) fn has_spool(&self) -> bool {
+        self.spool.exists()
     }
 
     pub(crate) fn spool(&self) -> &Path {

@@ -1,10 +1,11 @@
 //! What this process has open, and how it becomes a segment.
 
 use clarion_core::{
-    Checkpoint, Entry, Error, JournalId, Kind, Result, Retry, RunId, SegmentHeader, SegmentInfo, SegmentNo,
-    Timestamp, fault,
+    Checkpoint, Entry, Error, Fence, JournalId, Kind, Result, Retry, RunId, SegmentHeader, SegmentInfo,
+    SegmentNo, Timestamp, fault,
 };
 
+use crate::fence::Turn;
 use crate::segment::{self, FORMAT};
 use crate::spool::{self, Contents, Finished, Spool};
 use crate::store::Store;
@@ -44,12 +45,12 @@ impl Writer {
     }
 
     /// Appends a record and says how many raw bytes are open.
-    pub(crate) fn append(&mut self, store: &Store, entry: &Entry) -> Result<u64> {
+    pub(crate) fn append(&mut self, store: &Store, fence: Fence, entry: &Entry) -> Result<u64> {
         spool::check(entry)?;
         // Whatever goes wrong from here on leaves a spool that only recovery can judge.
         let mut spool = match std::mem::replace(&mut self.open, Open::Broken) {
             Open::Records(spool) => spool,
-            Open::Nothing => Box::new(self.begin(store)?),
+            Open::Nothing => Box::new(self.begin(store, fence)?),
             Open::Broken => return Err(broken(store)),
         };
         spool.append(entry)?;
@@ -75,9 +76,10 @@ impl Writer {
         Ok(Some(info))
     }
 
-    fn begin(&mut self, store: &Store) -> Result<Spool> {
+    fn begin(&mut self, store: &Store, fence: Fence) -> Result<Spool> {
         // A spool that could not be made holds nothing of ours.
         self.open = Open::Nothing;
+        let _turn = Turn::take(store, fence)?.raise()?;
         let spool = Spool::create(store.spool().to_owned())?;
         self.open = Open::Broken;
         Ok(spool)

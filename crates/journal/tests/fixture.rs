@@ -30,7 +30,7 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
             names.extend(files(&path));
-        } else if name != "journal.json" {
+        } else if name != "journal.json" && name != "fence" {
             names.push(name);
         }
     }

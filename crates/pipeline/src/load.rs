@@ -12,6 +12,7 @@ use crate::belt::Belt;
 use crate::engine::{Engine, Writer};
 use crate::identity;
 use crate::load_plan::plan;
+use crate::recorder::still_ours;
 
 /// Segments that one commit covers: bounds memory and the length of a transaction.
 const RANGE_SEGMENTS: usize = 64;
@@ -197,10 +198,12 @@ impl Loading<'_> {
             loaded_at,
             keys: plan.keys.clone(),
         };
+        still_ours(stores, self.writer.fence).await?;
         let load = self.destination.begin(spec).await?;
         let normaliser = (self.engine.make_normaliser)(&state.schemas, loaded_at);
         let mut belt = Belt::new(stores, name, load, normaliser);
         belt.carry_out(&plan).await?;
+        still_ours(stores, self.writer.fence).await?;
         let (done, rejected) = belt.commit(plan.to).await?;
         self.add_up(outcome, done);
         note_rejected(outcome, rejected);

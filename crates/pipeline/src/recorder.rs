@@ -184,6 +184,9 @@ impl Recorder {
         if self.pending.records > 0 {
             self.checkpoint.ledger = self.stores.ledger.week(now).await?.spent;
         }
+        if self.pending.records > 0 {
+            still_ours(&self.stores, self.fence).await?;
+        }
         let segment = self.stores.journal.cut(&self.run, self.checkpoint.clone()).await?;
         fault::point("pipeline.cut");
         self.commit(segment).await
@@ -256,6 +259,14 @@ impl Pending {
             ..self.progress
         }
     }
+}
+
+/// Refuses to go on once somebody else has taken the lease: the state store knows of that before any other does.
+pub(crate) async fn still_ours(stores: &Stores, fence: Fence) -> Result<()> {
+    if fault::defect("pipeline.no_fence") {
+        return Ok(());
+    }
+    stores.state.commit(fence, Progress::default()).await
 }
 
 /// Cursors, slices and generation as the state store has them.

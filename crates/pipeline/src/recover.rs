@@ -20,6 +20,7 @@ use crate::rewrites;
 /// Closes the open segment of a dead process and adopts every segment that the state store does not know.
 pub(crate) async fn recover(stores: &Stores, writer: &Writer) -> Result<u64> {
     identity::check(stores).await?;
+    stores.journal.claim(writer.fence).await?;
     stores.journal.recover(&writer.run, stored_checkpoint(stores).await?).await?;
     identity::remember(stores, writer).await?;
     let last = last_known(stores, writer).await?;

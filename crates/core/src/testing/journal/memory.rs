@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::{
-    Checkpoint, Clock, Entry, Error, IndexLine, Journal, JournalId, Kind, Purged, Result, RunId,
+    Checkpoint, Clock, Entry, Error, Fence, IndexLine, Journal, JournalId, Kind, Purged, Result, RunId,
     SegmentHeader, SegmentInfo, SegmentNo, content_hash,
 };
 
@@ -16,10 +16,12 @@ pub struct MemoryJournal {
     clock: Arc<dyn Clock>,
     disk: Arc<Mutex<Disk>>,
     process: u64,
+    fence: AtomicU64,
 }
 
 #[derive(Default)]
 struct Disk {
+    fence: Fence,
     id: Option<JournalId>,
     purged: Option<Purged>,
     processes: u64,
@@ -37,14 +39,31 @@ struct OpenSegment {
 
 impl MemoryJournal {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, disk: Arc::default(), process: 0 }
+        Self { clock, disk: Arc::default(), process: 0, fence: AtomicU64::new(0) }
     }
 
     /// Another process on the same disk; this one counts as dead.
     pub fn reopen(&self) -> Self {
         let mut disk = self.disk();
         disk.processes += 1;
-        Self { clock: Arc::clone(&self.clock), disk: Arc::clone(&self.disk), process: disk.processes }
+        Self {
+            clock: Arc::clone(&self.clock),
+            disk: Arc::clone(&self.disk),
+            process: disk.processes,
+            fence: AtomicU64::new(0),
+        }
+    }
+
+    /// Refuses a fence lower than one that has written; `raise`: this one is about to write.
+    fn pass(&self, disk: &mut Disk, raise: bool) -> Result<()> {
+        let fence = self.fence.load(Ordering::Relaxed);
+        if fence < disk.fence {
+            return Err(Error::new(Kind::Conflict, "a later writer has taken over this journal"));
+        }
+        if raise {
+            disk.fence = fence;
+        }
+        Ok(())
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
@@ -93,19 +112,31 @@ impl Journal for MemoryJournal {
         Ok(self.disk().id.clone())
     }
 
+    async fn claim(&self, fence: Fence) -> Result<()> {
+        if fence < self.disk().fence {
+            return Err(Error::new(Kind::Conflict, "a later writer has taken over this journal"));
+        }
+        self.fence.fetch_max(fence, Ordering::Relaxed);
+        Ok(())
+    }
+
     async fn purged(&self) -> Result<Option<Purged>> {
         Ok(self.disk().purged.clone())
     }
 
     async fn remember_purged(&self, purged: &Purged) -> Result<()> {
-        self.disk().purged = Some(purged.clone());
+        let mut disk = self.disk();
+        self.pass(&mut disk, true)?;
+        disk.purged = Some(purged.clone());
         Ok(())
     }
 
     async fn recover(&self, run: &RunId, checkpoint: Checkpoint) -> Result<()> {
         let mut disk = self.disk();
+        let others = disk.open.as_ref().is_some_and(|open| open.process != self.process);
+        self.pass(&mut disk, others)?;
         Self::begin(&mut disk);
-        if disk.open.as_ref().is_some_and(|open| open.process != self.process) {
+        if others {
             self.close(&mut disk, run, checkpoint);
         }
         Ok(())
@@ -113,6 +144,9 @@ impl Journal for MemoryJournal {
 
     async fn append(&self, entry: &Entry) -> Result<()> {
         let mut disk = self.disk();
+        if disk.open.is_none() {
+            self.pass(&mut disk, true)?;
+        }
         let open =
             disk.open.get_or_insert_with(|| OpenSegment { process: self.process, entries: Vec::new() });
         if open.process != self.process {
@@ -131,8 +165,11 @@ impl Journal for MemoryJournal {
     async fn cut(&self, run: &RunId, checkpoint: Checkpoint) -> Result<Option<SegmentInfo>> {
         let mut disk = self.disk();
         if disk.open.as_ref().is_some_and(|open| open.process != self.process) {
+            self.pass(&mut disk, false)?;
             return Ok(None);
         }
+        let has_records = disk.open.is_some();
+        self.pass(&mut disk, has_records)?;
         Ok(self.close(&mut disk, run, checkpoint))
     }
 
@@ -155,6 +192,7 @@ impl Journal for MemoryJournal {
 
     async fn rewrite(&self, segment: SegmentNo, drop: &BTreeSet<u32>) -> Result<SegmentInfo> {
         let mut disk = self.disk();
+        self.pass(&mut disk, true)?;
         find(&disk, segment)?;
         let found = disk.segments.iter_mut().find(|(info, ..)| info.number == segment);
         let (info, header, entries) = found.expect("it was found before");

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::{
-    Checkpoint, Entry, Journal, Kind, Op, RecordKey, RunId, SegmentInfo, SegmentNo, StreamName, Timestamp,
-    from_millis, parse_timestamp,
+    Checkpoint, Entry, Journal, Kind, Op, Purged, RecordKey, RunId, SegmentInfo, SegmentNo, StreamName,
+    Timestamp, from_millis, parse_timestamp,
 };
 
 /// Opens one journal as often as asked; each time as a new process that finds what the ones before left.
@@ -25,6 +25,8 @@ pub async fn conforms(fresh: &(dyn Fn() -> Opener + Sync)) {
     nothing_is_appended_to_a_dead_processes_segment(&fresh()).await;
     recovery_leaves_the_own_open_segment_alone(&fresh()).await;
     a_missing_segment_is_corrupt_and_named(&fresh()).await;
+    a_lower_fence_changes_nothing(&fresh()).await;
+    a_claim_alone_changes_nothing(&fresh()).await;
     a_dropped_record_leaves_an_empty_line(&fresh()).await;
     a_rewritten_segment_names_what_it_replaces(&fresh()).await;
 }
@@ -178,6 +180,55 @@ async fn recovery_leaves_the_own_open_segment_alone(open: &Opener) {
     append(&*journal, &[entry("b")]).await;
     assert_eq!(cut(&*journal).await, 1);
     assert_eq!(read(&*journal, 1).await, [entry("a"), entry("b")]);
+}
+
+async fn a_lower_fence_changes_nothing(open: &Opener) {
+    let zombie = open();
+    zombie.claim(5).await.expect("nobody was here");
+    zombie.recover(&run(), Checkpoint::default()).await.expect("recovers");
+    append(&*zombie, &[entry("a")]).await;
+
+    let next = open();
+    next.claim(6).await.expect("a higher fence");
+    next.recover(&run(), Checkpoint::default()).await.expect("takes up what was open");
+    assert_powerless(&*zombie).await;
+    append(&*next, &[entry("b")]).await;
+    assert_powerless(&*zombie).await;
+    append(&*next, &[entry("c")]).await;
+    assert_eq!(cut(&*next).await, 2);
+    assert_refused(open().claim(5).await);
+    assert_refused(open().append(&entry("x")).await);
+    assert_eq!(next.segments(0).await.expect("lists").len(), 2);
+    assert_eq!(read(&*next, 1).await, [entry("a")]);
+    assert_eq!(read(&*next, 2).await, [entry("b"), entry("c")]);
+}
+
+async fn assert_powerless(zombie: &dyn Journal) {
+    // Whether it can still be appended is of no use to anybody.
+    let _ = zombie.append(&entry("z")).await;
+    let purged = Purged::with_key([3; 32]);
+    for asked in [
+        zombie.cut(&run(), Checkpoint::default()).await.map(drop),
+        zombie.recover(&run(), Checkpoint::default()).await,
+        zombie.rewrite(1, &[2].into()).await.map(drop),
+        zombie.remember_purged(&purged).await,
+    ] {
+        assert_refused(asked);
+    }
+}
+
+/// A run that has nothing to write leaves no trace.
+async fn a_claim_alone_changes_nothing(open: &Opener) {
+    let journal = open();
+    journal.claim(7).await.expect("nobody was here");
+    journal.recover(&run(), Checkpoint::default()).await.expect("recovers");
+    assert_eq!(journal.cut(&run(), Checkpoint::default()).await.expect("cuts"), None);
+    open().claim(6).await.expect("nobody has written");
+}
+
+#[track_caller]
+fn assert_refused(result: crate::Result<()>) {
+    assert_eq!(result.expect_err("a later writer was here").kind(), Kind::Conflict);
 }
 
 async fn a_missing_segment_is_corrupt_and_named(open: &Opener) {
