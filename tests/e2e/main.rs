@@ -23,3 +23,4 @@ mod replay;
 mod service;
 mod signals;
 mod verify;
+mod zombie;
