@@ -8,7 +8,7 @@ use crate::output::paint;
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
-const PAUSED: u8 = 3;
+pub(crate) const PAUSED: u8 = 3;
 const HOLES: u8 = 4;
 const CREDENTIALS: u8 = 5;
 

@@ -114,7 +114,7 @@ impl CallsPass<'_> {
             since: Some(anchor),
         };
         self.slices(sweep).await?;
-        match self.without_time(start, self.rows_proved(anchor, start)).await {
+        match self.without_time(anchor, start).await {
             // Every call that has a time was listed: what has none must not hold up what comes new.
             Err(error) if error.kind() == Kind::Unproven => self.tally.hole(&error),
             ended => ended?,
@@ -143,19 +143,34 @@ impl CallsPass<'_> {
         later.map(|slice| slice.from).min()
     }
 
-    fn rows_proved(&self, anchor: Timestamp, start: Timestamp) -> u64 {
-        let proved = |slice: &&Slice| slice.proved_at >= anchor && slice.from >= start;
+    /// Where what was proved since `anchor` begins: a slice of a backfill may reach over the start of history.
+    fn proved_from(&self, anchor: Timestamp, start: Timestamp) -> Timestamp {
+        let straddles = |slice: &&Slice| {
+            slice.proved_at >= anchor && slice.from < start && slice.to.is_none_or(|to| to > start)
+        };
+        self.recorder.slices().iter().filter(straddles).map(|slice| slice.from).min().unwrap_or(start)
+    }
+
+    fn rows_proved(&self, anchor: Timestamp, from: Timestamp) -> u64 {
+        let proved = |slice: &&Slice| slice.proved_at >= anchor && slice.from >= from;
         self.recorder.slices().iter().filter(proved).map(|slice| slice.rows).sum()
     }
 
-    /// Calls without a time are invisible under any time bound: if there are more calls than the listing by time
-    /// has seen, they are looked for without one.
-    async fn without_time(&mut self, start: Timestamp, seen: u64) -> Result<()> {
+    /// Calls without a time are invisible under any time bound: if there are more calls than those with one, they are
+    /// looked for without a bound.
+    async fn without_time(&mut self, anchor: Timestamp, start: Timestamp) -> Result<()> {
         let visibility = self.visibility();
-        let source = &self.engine.source;
-        let all = source.count(&Window::Everything, visibility, Purpose::Backfill).await?;
-        let before = source.count(&Window::Before(start), visibility, Purpose::Backfill).await?;
-        if all <= seen + before {
+        let source = self.engine.source.clone();
+        let count = async |window: Window| source.count(&window, visibility, Purpose::Backfill).await;
+        let from = self.proved_from(anchor, start);
+        let all = count(Window::Everything).await?;
+        let before = count(Window::Before(from)).await?;
+        if all <= self.rows_proved(anchor, from) + before {
+            return Ok(());
+        }
+        // Slices that were proved a while ago may have got more calls since.
+        let after = count(Window::ByTime { from, to: None }).await?;
+        if all <= after + before {
             return Ok(());
         }
         let request = self.request(Window::Everything, Purpose::Backfill, 0);

@@ -138,8 +138,16 @@ impl<'e> DetailsPass<'e> {
         self.recorder.flush().await
     }
 
-    /// Fetches these, as far as the share goes.
+    /// Fetches these, as far as the share goes. However it ends, what came of them is durable or in the segment in hand.
     pub(crate) async fn batch(&mut self, entries: Vec<QueueEntry>) -> Result<()> {
+        let ended = self.take_all(entries).await;
+        if ended.as_ref().is_err_and(|error| !is_of_our_stores(error.kind())) {
+            self.recorder.flush().await?;
+        }
+        ended
+    }
+
+    async fn take_all(&mut self, entries: Vec<QueueEntry>) -> Result<()> {
         // Somebody may have asked for a call that is never to be fetched again.
         let (purged, entries): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| self.recorder.is_purged(&entry.key));
@@ -272,6 +280,8 @@ impl<'e> DetailsPass<'e> {
             Kind::Remote | Kind::Protocol => {
                 self.tally.holes.push(format!("call {}: {}", entry.key, error.chain()));
                 let due_at = self.engine.stores.clock.now() + judge::pause_after(entry.attempts);
+                // An entry that is there keeps its earlier time: this one takes its place.
+                self.recorder.done(&entry.stream, &entry.key);
                 self.recorder.queue(QueueEntry { attempts: entry.attempts + 1, due_at, ..entry });
                 self.failures_in_a_row += 1;
                 if self.failures_in_a_row >= OUTAGE {
@@ -326,4 +336,9 @@ pub(crate) fn purpose(reason: Reason) -> Purpose {
         Reason::Missing | Reason::Reread => Purpose::Reread,
         Reason::Generation => Purpose::Generation,
     }
+}
+
+/// Errors of journal and state store: what was appended may not be there.
+pub(crate) fn is_of_our_stores(kind: Kind) -> bool {
+    matches!(kind, Kind::Storage | Kind::Corrupt | Kind::Conflict)
 }

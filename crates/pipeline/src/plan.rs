@@ -124,6 +124,9 @@ impl Engine {
         let known = self.stores.state.count_known(&StreamName::CALLS).await?;
         let details = self.stores.state.count_known(&StreamName::CALL_DETAILS).await?;
         let queued: u64 = self.queued().await?.values().sum();
+        if !self.streams.call_details.enabled {
+            return Ok(Estimate::of(calls, 0, self.include_private));
+        }
         let share = if known < ENOUGH { 1_000 } else { ((details + queued) * 1_000 / known).min(1_000) };
         Ok(Estimate::of(calls, share, self.include_private))
     }

@@ -34,7 +34,7 @@ pub(crate) async fn recover(stores: &Stores, writer: &Writer) -> Result<u64> {
     Ok(adopted)
 }
 
-/// The last segment of the state store, which the journal must have as well, unchanged.
+/// The last segment up to which the state store knows all, and its very last one must be in the journal unchanged.
 async fn last_known(stores: &Stores, writer: &Writer) -> Result<SegmentNo> {
     let known = stores.state.segments(0).await?;
     let Some(last) = known.last() else {
@@ -50,10 +50,15 @@ async fn last_known(stores: &Stores, writer: &Writer) -> Result<SegmentNo> {
             if altered || stores.state.is_rewriting().await? {
                 rewrites::finish(stores, writer, &known).await?;
             }
-            Ok(last.number)
+            Ok(complete_up_to(&known))
         }
         _ => Err(damaged("the journal lacks a segment that the state store knows", last.number)),
     }
+}
+
+/// Should a writer ever have gone on behind a segment that it did not know, adopting begins there.
+fn complete_up_to(known: &[SegmentInfo]) -> SegmentNo {
+    known.iter().zip(1..).take_while(|(segment, expected)| segment.number == *expected).count() as SegmentNo
 }
 
 pub(crate) fn damaged(what: &str, segment: SegmentNo) -> Error {

@@ -1,7 +1,7 @@
 //! One sync: recover, extract, load, report.
 
 use clarion_core::{
-    Error, Kind, Outcome, QuotaReport, RequestReport, Result, RunRecord, RunReport, Stop, StreamName,
+    Error, Kind, Outcome, QuotaReport, RequestReport, Result, RunRecord, RunReport, Slice, Stop, StreamName,
     Timestamp, fault,
 };
 use tokio::time::timeout;
@@ -89,10 +89,13 @@ impl Engine {
         writer: &Writer,
         options: &BackfillOptions,
         portion: Portion,
+        holes: &mut Vec<Slice>,
     ) -> Result<Round> {
+        // A service that was killed begins with this as well as with a sync.
+        recover(&self.stores, writer).await?;
         let mut tally = Tally::default();
         let work = Work::Backfill(options, portion);
-        let round = self.until_stopped(self.round(writer, &work, &mut tally)).await;
+        let round = self.until_stopped(self.round(writer, &work, &mut tally, holes)).await;
         if round.is_err() {
             self.save_what_came(writer).await?;
         }
@@ -119,9 +122,9 @@ impl Engine {
         if adopted > 0 {
             tally.warn(format!("took in {adopted} journal segment(s) of a run that did not end properly"));
         }
-        let mut loaded = LoadOutcome::default();
+        let (mut loaded, mut holes) = (LoadOutcome::default(), Vec::new());
         loop {
-            let round = self.until_stopped(self.round(writer, work, &mut tally)).await;
+            let round = self.until_stopped(self.round(writer, work, &mut tally, &mut holes)).await;
             let is_last = !matches!(round, Ok(Round::More));
             if let Err(error) = round {
                 // One that says that the quota is spent is enough.
@@ -140,12 +143,19 @@ impl Engine {
     }
 
     /// Extracts until a load is due.
-    async fn round(&self, writer: &Writer, work: &Work<'_>, tally: &mut Tally) -> Result<Round> {
+    async fn round(
+        &self,
+        writer: &Writer,
+        work: &Work<'_>,
+        tally: &mut Tally,
+        holes: &mut Vec<Slice>,
+    ) -> Result<Round> {
         let mut recorder = Recorder::open(&self.stores, writer).await?;
         match work {
             Work::Sync(options) => self.extract(&mut recorder, options, tally).await.map(|()| Round::Last),
             Work::Backfill(options, portion) => {
-                Worker::of(self, &mut recorder, tally, options, *portion).await?.round().await
+                let worker = Worker::of(self, &mut recorder, tally, options, holes).await?;
+                worker.portioned(*portion).round().await
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Details that fail while the list goes on: the list's progress must not bury them.
 
+use chrono::{TimeDelta, Utc};
+
 use super::{assert_made_good, assert_owns_up, complaints, few, scene};
 use crate::audit::{Table, has_details, rows};
 
@@ -54,7 +56,13 @@ async fn a_call_whose_details_are_a_bad_gateway_for_ever_is_that_calls_fault() {
         let asked = control.requests().iter().filter(|request| request.param("id") == Some(&id)).count();
         assert!((1..=5).contains(&asked), "round {round}: asked {asked} times");
     }
-    control.fail_details([id], 502, 0);
+    control.fail_details([id.clone()], 502, 0);
+    // What failed twice is left alone for a while.
+    control.reset_log();
+    workspace.run(&["sync"]).expect(0);
+    assert!(control.requests().iter().all(|request| request.param("id") != Some(&id)));
+    let later = (Utc::now() + TimeDelta::hours(1)).to_rfc3339();
+    workspace.run_with_env(&[("CLARION_TEST_NOW", later.as_str())], &["sync"]).expect(0);
     assert_made_good("a call after its bad gateway", &workspace, &simulator).await;
 }
 

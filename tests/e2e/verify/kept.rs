@@ -23,13 +23,17 @@ async fn what_was_compacted_or_purged_is_no_difference() {
     assert_eq!(findings(&verify(&workspace).expect(0)), Vec::<String>::new());
 }
 
+/// Its rows stay, marked, or go.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_was_deleted_everywhere_is_no_difference() {
-    let (simulator, workspace) = scene(30).await;
-    let control = simulator.control();
-    let config = workspace.config();
-    workspace.write_config(&format!("{config}\n[streams.calls]\nrelist = \"500d\"\n"));
-    assert!(control.edit(Edit::Delete(control.call_ids()[5].clone())));
-    workspace.sync();
-    assert_eq!(findings(&verify(&workspace).expect(0)), Vec::<String>::new());
+    for deletes in ["mark", "remove"] {
+        let (simulator, workspace) = scene(30).await;
+        let control = simulator.control();
+        let setting = format!("name = \"warehouse\"\ndeletes = \"{deletes}\"");
+        let config = workspace.config().replace("name = \"warehouse\"", &setting);
+        workspace.write_config(&format!("{config}\n[streams.calls]\nrelist = \"500d\"\n"));
+        assert!(control.edit(Edit::Delete(control.call_ids()[5].clone())));
+        workspace.sync();
+        assert_eq!(findings(&verify(&workspace).expect(0)), Vec::<String>::new(), "{deletes}");
+    }
 }

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod config;
 mod demo;
+mod follow;
 mod init;
 mod journal;
 mod load;

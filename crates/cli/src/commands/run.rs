@@ -37,7 +37,8 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     signals::listen(stop.clone(), Farewell::Zero)?;
     let wired = wiring::wire(&effective, None, watchers.clone(), stop).await?;
     let (make_source, inbox) = (wired.make_source(&effective), wired.engine.stores.inbox.clone());
-    let duty = Duty::begin(wired.engine, Arc::new(wired.lease), make_source, Arc::new(Backfills)).await?;
+    let duty =
+        Duty::begin(wired.engine, Arc::new(wired.lease), make_source, Arc::new(Backfills::default())).await?;
 
     let (probe, wake) = (duty.probe(), Arc::new(Notify::new()));
     let told = watchers.alerts.get_or_init(|| Alerts::start(alerts, &clock, probe.last_success()));

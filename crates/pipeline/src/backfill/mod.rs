@@ -65,6 +65,16 @@ impl BackfillOptions {
         Ok(Self { id, from: read(from)?, to: to.map(read).transpose()? })
     }
 
+    /// Refuses a span that holds nothing.
+    pub fn check(&self, now: Timestamp) -> Result<()> {
+        let to = self.to.unwrap_or(now);
+        if self.from < to {
+            return Ok(());
+        }
+        let error = Error::new(Kind::Config, "a backfill ends before it begins");
+        Err(error.with("from", self.from).with("to", to).hint("--from is the older one of the two"))
+    }
+
     /// The rest of a job.
     pub fn rest_of(job: &Backfill) -> Self {
         Self { id: job.id.clone(), from: job.from, to: Some(job.to) }
@@ -86,8 +96,8 @@ pub(crate) struct Worker<'e> {
     job: Backfill,
     /// Requests of this process that the job does not count yet.
     uncounted_from: u64,
-    /// Spans that could not be proved in this run.
-    holes: Vec<Slice>,
+    /// Spans that could not be proved since they were last tried: whoever works on the job keeps them.
+    holes: &'e mut Vec<Slice>,
     portion: Portion,
     /// Calls that are known and not listed: the next sync asks for them.
     suspects: Suspects,
@@ -99,21 +109,21 @@ impl<'e> Worker<'e> {
         recorder: &'e mut Recorder,
         tally: &'e mut Tally,
         options: &BackfillOptions,
-        portion: Portion,
+        holes: &'e mut Vec<Slice>,
     ) -> Result<Self> {
         // As the state store keeps it: a job that is resumed asks for the same span.
         let now = engine.stores.clock.now().trunc_subsecs(3);
-        if options.to.unwrap_or(now) <= options.from {
-            return Err(Error::new(Kind::Config, "a backfill ends before it begins")
-                .with("from", options.from)
-                .with("to", options.to.unwrap_or(now)));
-        }
+        options.check(now)?;
         let open = |job: &&Backfill| job.id == options.id && job.ended_at.is_none();
         let known = recorder.backfills().iter().find(open).cloned();
         let job = known.unwrap_or_else(|| Backfill::new(options.id.clone(), options.from, options.to, now));
         let uncounted_from = engine.source.usage().total;
         let suspects = Suspects::of_earlier_runs(engine).await?;
-        Ok(Self { engine, recorder, tally, job, uncounted_from, holes: Vec::new(), portion, suspects })
+        Ok(Self { engine, recorder, tally, job, uncounted_from, holes, portion: Portion::ROUND, suspects })
+    }
+
+    pub(crate) fn portioned(self, portion: Portion) -> Self {
+        Self { portion, ..self }
     }
 
     /// Lists and fetches until all is done or enough has come for a load.
@@ -157,6 +167,9 @@ impl<'e> Worker<'e> {
 
     /// Details that an earlier run listed and could not fetch any more. True if that was enough for this time.
     async fn queued_before(&mut self) -> Result<bool> {
+        if !self.engine.streams.call_details.enabled {
+            return Ok(false);
+        }
         let (share, now) = (Share::nothing(), self.engine.stores.clock.now());
         let Self { engine, recorder, tally, .. } = self;
         let state = engine.stores.state.clone();
@@ -175,7 +188,7 @@ impl<'e> Worker<'e> {
 
     fn gaps(&self) -> Vec<Bounded> {
         let span = Bounded { from: self.job.from, to: self.job.to };
-        gaps(span, self.recorder.slices().iter().chain(&self.holes))
+        gaps(span, self.recorder.slices().iter().chain(&*self.holes))
     }
 
     /// A slice that a killed run left: what it listed is proved by itself, the rest is the next gap.

@@ -7,12 +7,12 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use chrono::Duration;
 use clarion_core::{
-    Kind, ListRequest, PageSink, Purpose, Reason, RecordKey, Result, SliceInHand, SourceRecord, StreamName,
+    ListRequest, PageSink, Purpose, Reason, RecordKey, Result, SliceInHand, SourceRecord, StreamName,
     Timestamp, Visibility, Window, fault,
 };
 
 use super::Worker;
-use crate::details::DetailsPass;
+use crate::details::{DetailsPass, is_of_our_stores};
 use crate::generation::Share;
 use crate::listing::{CallSink, Publicity};
 use crate::tombstones::Guard;
@@ -62,8 +62,8 @@ impl<'w, 'e> PageWork<'w, 'e> {
         let entries = recorder.queued(&StreamName::CALL_DETAILS, &keys);
         let guard = Guard::shut(StreamName::CALLS);
         let mut details = DetailsPass::new(engine, recorder, tally, Share::nothing(), guard);
-        let fetched = details.batch(entries).await;
-        if fetched.as_ref().is_err_and(|error| is_ours(error.kind())) {
+        let fetched = if engine.streams.call_details.enabled { details.batch(entries).await } else { Ok(()) };
+        if fetched.as_ref().is_err_and(|error| is_of_our_stores(error.kind())) {
             return fetched;
         }
         // What was not fetched any more is queued.
@@ -93,11 +93,6 @@ impl<'w, 'e> PageWork<'w, 'e> {
 
 fn times_of<'r>(records: impl IntoIterator<Item = &'r SourceRecord>) -> Vec<Timestamp> {
     records.into_iter().filter_map(|record| record.time).collect()
-}
-
-/// Errors of journal and state store: what was appended may not be there.
-fn is_ours(kind: Kind) -> bool {
-    matches!(kind, Kind::Storage | Kind::Corrupt | Kind::Conflict)
 }
 
 #[async_trait]

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Period;
-pub(crate) use timetable::{Past, Timetable, Verdict};
+pub(crate) use timetable::{Past, Timetable, Verdict, retry_after};
 
 /// `[schedule]`
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

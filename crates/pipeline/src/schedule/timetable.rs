@@ -70,7 +70,7 @@ impl Timetable {
 }
 
 /// A failure that passes should not cost a whole interval, and one that stays should not be asked for every minute.
-fn retry_after(failures: u32) -> Duration {
+pub(crate) fn retry_after(failures: u32) -> Duration {
     Duration::minutes(5) * 3_i32.pow(failures.saturating_sub(1).min(3))
 }
 

@@ -84,8 +84,7 @@ impl Duty {
             Ok(end) => of_end(end),
             Err(error) => of_failure(kind, error, started_at, ended_at),
         };
-        let lost = |kind: &Kind| matches!(kind, Kind::Conflict | Kind::Storage);
-        if summary.trouble.iter().any(lost) {
+        if summary.trouble.iter().any(may_cost_the_lease) {
             self.writer = None;
         }
         if !self.engine.stores.stop.is_requested() {
@@ -138,6 +137,11 @@ impl Duty {
     }
 }
 
+/// Trouble after which somebody else may be the writer.
+fn may_cost_the_lease(kind: &Kind) -> bool {
+    matches!(kind, Kind::Conflict | Kind::Storage)
+}
+
 #[async_trait]
 impl Work for Duty {
     async fn sync(&mut self) -> Past {
@@ -159,7 +163,7 @@ impl Work for Duty {
         }
         let writer = self.writer().await?;
         let done = self.chores.step(&self.engine, &writer).await;
-        if done.is_ok() {
+        if !done.as_ref().is_err_and(|error| may_cost_the_lease(&error.kind())) {
             self.writer = Some(writer);
         }
         done

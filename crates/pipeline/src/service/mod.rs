@@ -12,7 +12,7 @@ use clarion_core::{Clock, Result, Stop, Timestamp, fault, format_timestamp};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::schedule::{Past, Schedule, Timetable, Verdict};
+use crate::schedule::{Past, Schedule, Timetable, Verdict, retry_after};
 pub use duty::{Chore, Chores, Duty, MakeSource};
 pub use probe::Probe;
 
@@ -50,6 +50,8 @@ pub struct Service {
     /// Before these moments the work between syncs is left alone.
     ask_again: Timestamp,
     chores_again: Timestamp,
+    /// In a row.
+    chore_failures: u32,
 }
 
 impl Service {
@@ -63,7 +65,7 @@ impl Service {
 
     pub(crate) fn new(timetable: Timetable, clock: Arc<dyn Clock>, stop: Stop, wake: Arc<Notify>) -> Self {
         let (ask_again, chores_again) = (Timestamp::MIN_UTC, Timestamp::MIN_UTC);
-        Self { timetable, clock, stop, wake, ask_again, chores_again }
+        Self { timetable, clock, stop, wake, ask_again, chores_again, chore_failures: 0 }
     }
 
     /// Works until a stop is requested; what is in hand then is finished first.
@@ -111,7 +113,10 @@ impl Service {
 
     async fn chore(&mut self, work: &mut impl Work) -> bool {
         match work.chore().await {
-            Ok(Chore::Worked) => true,
+            Ok(Chore::Worked) => {
+                self.chore_failures = 0;
+                true
+            }
             Ok(Chore::Nothing) => false,
             Ok(Chore::NotBefore(at)) => {
                 self.chores_again = at;
@@ -119,7 +124,8 @@ impl Service {
             }
             Err(error) => {
                 tracing::warn!(error = %error.chain(), "work between the syncs failed");
-                self.chores_again = self.clock.now() + PAUSE_AFTER_FAILURE;
+                self.chore_failures += 1;
+                self.chores_again = self.clock.now() + retry_after(self.chore_failures);
                 false
             }
         }
