@@ -84,7 +84,7 @@ async fn three_weeks_and_kills_end_with_every_call_once_and_no_week_overspent() 
     let control = simulator.control();
     let begun = Utc::now();
     let (mut week, mut died, mut weeks_used) = (0, 0, Vec::new());
-    let mut before = 0;
+    let (mut before, mut died_this_week) = (0, 0);
     loop {
         let now: DateTime<Utc> = begun + TimeDelta::weeks(week);
         control.set_now(now);
@@ -95,9 +95,12 @@ async fn three_weeks_and_kills_end_with_every_call_once_and_no_week_overspent() 
             let n = 1 + pick(seed, died, per_kill);
             let ended = killed_at(&workspace, &control, &environment, n);
             died += u64::from(!ended);
+            died_this_week += u64::from(!ended);
             assert!(control.count() - before <= weekly, "week {week}: {} requests", control.count() - before);
             let status = workspace.run_with_env(&environment, &["status"]).expect(0);
-            assert!(status.number("/quota/used") >= control.count() - before, "the ledger is low");
+            let (ledger, server) = (status.number("/quota/used"), control.count() - before);
+            assert!(ledger >= server, "the ledger is low: {ledger} of {server}");
+            assert!(ledger <= server + BLOCK * died_this_week, "{ledger} of {server}, {died_this_week} deaths");
             if !ended {
                 continue;
             }
@@ -110,7 +113,7 @@ async fn three_weeks_and_kills_end_with_every_call_once_and_no_week_overspent() 
         }
         assert_eq!(ran.code, 3, "{}", ran.stderr);
         week += 1;
-        before = control.count();
+        (before, died_this_week) = (control.count(), 0);
         assert!(week < 12, "no end: {weeks_used:?}");
     }
     assert!(weeks_used.len() >= 3, "{weeks_used:?}");
