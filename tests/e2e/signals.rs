@@ -115,6 +115,25 @@ async fn a_stop_does_not_wait_for_a_request_that_hangs() {
     process.wait_at_most(WITHIN).expect(143);
 }
 
+/// Commands that only look say the same of their end as those that write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_a_command_that_only_looks_with_the_signals_code() {
+    let hung = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", hung.local_addr().unwrap());
+    let (simulator, workspace) = scene("1s").await;
+    let config = workspace.config();
+    workspace.write_config(&config.replace(&simulator.url(), &url));
+    for command in ["check", "plan", "verify"] {
+        for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+            let process = workspace.spawn(&[], &[command]);
+            let (_connection, _) = hung.accept().unwrap();
+            signal(&process, name);
+            let ran = process.wait_at_most(WITHIN).expect(code);
+            assert_eq!(ran.stdout, "", "{command}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_waits_for_the_rate_limit_stops_at_once() {
     for (name, code) in [("-INT", 130), ("-TERM", 143)] {

@@ -42,10 +42,16 @@ pub(crate) fn of_run(outcome: Outcome, errors: &[Error]) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Refused credentials explain everything else that failed.
+/// Refused credentials explain everything else that failed. A pause resumes by itself and a hole is filled by a later
+/// run, so that neither says what has to be mended.
 pub(crate) fn worst(errors: &[Error]) -> u8 {
     let codes: Vec<u8> = errors.iter().map(|error| code_of(error.kind())).collect();
-    if codes.contains(&CREDENTIALS) { CREDENTIALS } else { codes.first().copied().unwrap_or(1) }
+    if codes.contains(&CREDENTIALS) {
+        return CREDENTIALS;
+    }
+    let is_trouble = |code: &&u8| !matches!(**code, PAUSED | HOLES);
+    let trouble = codes.iter().find(is_trouble).or_else(|| codes.iter().find(|code| **code != PAUSED));
+    trouble.or(codes.first()).copied().unwrap_or(1)
 }
 
 fn code_of(kind: Kind) -> u8 {
@@ -55,5 +61,30 @@ fn code_of(kind: Kind) -> u8 {
         Kind::Unproven => HOLES,
         Kind::Credentials => CREDENTIALS,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worst_of(kinds: &[Kind]) -> u8 {
+        let errors: Vec<Error> = kinds.iter().map(|kind| Error::new(*kind, "e")).collect();
+        worst(&errors)
+    }
+
+    #[test]
+    fn what_has_to_be_mended_goes_before_what_mends_itself() {
+        assert_eq!(worst_of(&[Kind::Quota]), PAUSED);
+        assert_eq!(
+            worst_of(&[Kind::Quota, Kind::Storage]),
+            1,
+            "the quota is spent and a destination is down"
+        );
+        assert_eq!(worst_of(&[Kind::Quota, Kind::Config]), USAGE);
+        assert_eq!(worst_of(&[Kind::Quota, Kind::Unproven]), HOLES);
+        assert_eq!(worst_of(&[Kind::Unproven, Kind::Storage]), 1);
+        assert_eq!(worst_of(&[Kind::Quota, Kind::Storage, Kind::Credentials]), CREDENTIALS);
+        assert_eq!(worst_of(&[]), 1);
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::args::Args;
 use crate::output::paint;
 use crate::settings::{DestinationSettings, Effective, credentials};
+use crate::signals::{self, Farewell};
 use crate::{exit, wiring};
 
 #[derive(Serialize)]
@@ -26,19 +27,11 @@ struct Checked {
 
 pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let effective = super::effective(args)?;
-    let mut checks = vec![done("configuration", Ok("read and understood".to_owned()))];
-    let store = Store::open(&effective.settings.state, &effective.data_dir, Arc::new(SystemClock))
-        .await
-        .map(Arc::new);
-    checks.push(done("state store", state(&effective, store.as_deref()).await));
-    checks.push(done("journal", journal(&effective)));
-    if let Ok(store) = &store {
-        checks.push(done("credentials", api(&effective, store.clone()).await));
-        checks.push(done("quota", quota(&effective, store).await));
-    }
-    for settings in &effective.settings.destinations {
-        let what = format!("destination {}", settings.name);
-        checks.push(done(&what, destination(settings, &effective).await));
+    let stop = Stop::new();
+    let caught = signals::listen(stop.clone(), Farewell::Signal)?;
+    let checks = all(&effective, &stop).await;
+    if let Some(code) = caught.exit_code() {
+        return Ok(code);
     }
     if args.json {
         super::print_json(&checks)?;
@@ -47,6 +40,24 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     }
     let errors: Vec<Error> = checks.into_iter().filter_map(|check| check.error).collect();
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::worst(&errors)) })
+}
+
+/// What is cut short by a stop fails.
+async fn all(effective: &Effective, stop: &Stop) -> Vec<Checked> {
+    let mut checks = vec![done("configuration", Ok("read and understood".to_owned()))];
+    let store = Store::open(&effective.settings.state, &effective.data_dir, Arc::new(SystemClock));
+    let store = stop.or(store).await.map(Arc::new);
+    checks.push(done("state store", stop.or(state(effective, store.as_deref())).await));
+    checks.push(done("journal", journal(effective)));
+    if let Ok(store) = &store {
+        checks.push(done("credentials", api(effective, store.clone(), stop).await));
+        checks.push(done("quota", stop.or(quota(effective, store)).await));
+    }
+    for settings in &effective.settings.destinations {
+        let what = format!("destination {}", settings.name);
+        checks.push(done(&what, stop.or(destination(settings, effective)).await));
+    }
+    checks
 }
 
 async fn state(effective: &Effective, store: Result<&Store, &Error>) -> clarion_core::Result<String> {
@@ -65,11 +76,10 @@ fn journal(effective: &Effective) -> clarion_core::Result<String> {
     Ok(folder.display().to_string())
 }
 
-async fn api(effective: &Effective, store: Arc<Store>) -> clarion_core::Result<String> {
+async fn api(effective: &Effective, store: Arc<Store>, stop: &Stop) -> clarion_core::Result<String> {
     let credentials = credentials(&effective.settings.source, &effective.data_dir)?;
     let observer: Arc<dyn clarion_core::Observer> = Arc::new(Silent);
     let source = wiring::source(effective, credentials, store, &observer)?;
-    let stop = Stop::new();
     let checked = stop.or(source.check()).await;
     source.settle().await?;
     checked.map(|()| format!("accepted by {}", effective.settings.source.base_url))

@@ -35,10 +35,7 @@ async fn compact(args: &Args) -> Result<ExitCode> {
     // A segment in hand is finished: the request to stop is looked at between two.
     let done = match engine.compact(&writer).await {
         Ok(done) => done,
-        Err(error) => match session.caught.exit_code() {
-            Some(code) => return Ok(code),
-            None => return Err(error.into()),
-        },
+        Err(error) => return session.broken_off(error).await,
     };
     if args.json {
         super::print_json(&done)?;

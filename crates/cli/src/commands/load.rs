@@ -21,10 +21,7 @@ pub(crate) async fn run(args: &Args, destination: Option<&str>, replace: bool) -
     session.bars.finish();
     let outcome = match loaded {
         Ok(outcome) => outcome,
-        Err(error) => match session.caught.exit_code() {
-            Some(code) => return Ok(code),
-            None => return Err(error.into()),
-        },
+        Err(error) => return session.broken_off(error).await,
     };
     if args.json {
         let errors: Vec<String> = outcome.errors.iter().map(Error::chain).collect();

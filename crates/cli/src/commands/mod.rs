@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use clarion_core::{Observer, Stop};
+use clarion_core::{Error, Observer, Stop};
 use clarion_extractor::Credentials;
 
 use crate::args::{Args, Command};
@@ -68,6 +68,15 @@ struct Session {
     wired: Wired,
     caught: signals::Caught,
     bars: Arc<Bars>,
+}
+
+impl Session {
+    /// How a command ends that could not finish: by a signal if one came, else by what went wrong.
+    async fn broken_off(&self, error: Error) -> Result<ExitCode> {
+        // Requests that were reserved and not made are given back.
+        self.wired.engine.source.settle().await?;
+        self.caught.exit_code().map_or_else(|| Err(error.into()), Ok)
+    }
 }
 
 /// Reads the configuration.

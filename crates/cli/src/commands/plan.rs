@@ -23,7 +23,10 @@ pub(crate) async fn run(
         backfill: from.map(|from| backfill::span(from, to, now)).transpose()?,
         streams: sync::parse(streams)?,
     };
-    let plan = engine.stores.stop.or(engine.plan(&options)).await?;
+    let plan = match engine.stores.stop.or(engine.plan(&options)).await {
+        Ok(plan) => plan,
+        Err(error) => return session.broken_off(error).await,
+    };
     if args.json {
         super::print_json(&plan)?;
     } else {

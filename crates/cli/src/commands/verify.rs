@@ -17,10 +17,7 @@ pub(crate) async fn run(args: &Args, sample: usize) -> Result<ExitCode> {
     let verified = engine.stores.stop.or(engine.verify(&VerifyOptions { sample })).await;
     let verification = match verified {
         Ok(verification) => verification,
-        Err(error) => match session.caught.exit_code() {
-            Some(code) => return Ok(code),
-            None => return Err(error.into()),
-        },
+        Err(error) => return session.broken_off(error).await,
     };
     if args.json {
         super::print_json(&verification)?;
