@@ -81,8 +81,9 @@ impl Guard {
             return;
         }
         tally.warn(format!(
-            "{} records of {} are gone at the vendor and were not marked as deleted: that would be more than a fifth \
-             of the table within 7 days. Look whether they are really gone; then run `clarion sync --accept-deletes`",
+            "{} records of {} are missing from the vendor's list and were not marked as deleted: that would be more \
+             than a fifth of the table within 7 days. Look whether they are really gone; then run \
+             `clarion sync --accept-deletes`",
             self.held, self.stream
         ));
         tally.holes.push(format!("{}: {} deletions are held back", self.stream, self.held));

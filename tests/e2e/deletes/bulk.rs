@@ -37,7 +37,8 @@ async fn more_than_a_fifth_of_a_table_is_held_back_until_it_is_accepted() {
     scene.delete(&scene.detailed()[..30]);
     let ran = scene.sync_with("", &[]).expect(4);
     assert_eq!((deleted(&ran, "calls"), ran.text("/outcome")), (20, "partial"));
-    assert!(warnings(&ran).contains("--accept-deletes"), "{}", warnings(&ran));
+    let told = warnings(&ran);
+    assert!(told.contains("--accept-deletes") && told.contains("missing from the vendor's list"), "{told}");
     assert_eq!(scene.control().count_of("/call-details"), 20, "what is held back is not asked for");
 
     let ran = scene.sync_with("", &[]).expect(4);

@@ -100,7 +100,7 @@ fn refused(path: &Path, holder: Option<Holder>) -> Error {
         }
         None => error,
     };
-    error.hint("wait until it has ended, or stop it; status, plan, sample and verify run beside it")
+    error.hint("wait until it has ended, or stop it; status, plan and verify run beside it")
 }
 
 fn unwritable(place: &Path, error: io::Error) -> Error {

@@ -105,5 +105,5 @@ fn refused(holder: Option<Holder>) -> Error {
         }
         None => error,
     };
-    error.hint("wait until it has ended, or stop it; status, plan, sample and verify run beside it")
+    error.hint("wait until it has ended, or stop it; status, plan and verify run beside it")
 }
