@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::{SubsecRound as _, TimeDelta};
 use clarion_core::{
     Kind, ListRequest, Listed, Purpose, Reason, RecordKey, Result, Slice, SourceRecord, Span, StreamName,
-    Timestamp, Visibility, Window, fault,
+    Timestamp, Window, fault,
 };
 
 use crate::absent::Suspects;
@@ -159,7 +159,7 @@ impl CallsPass<'_> {
     /// Calls without a time are invisible under any time bound: if there are more calls than those with one, they are
     /// looked for without a bound.
     async fn without_time(&mut self, anchor: Timestamp, start: Timestamp) -> Result<()> {
-        let visibility = self.visibility();
+        let visibility = self.engine.visibility();
         let source = self.engine.source.clone();
         let count = async |window: Window| source.count(&window, visibility, Purpose::Backfill).await;
         let from = self.proved_from(anchor, start);
@@ -283,11 +283,7 @@ impl CallsPass<'_> {
     }
 
     fn request(&self, window: Window, purpose: Purpose, max_rows: u64) -> ListRequest {
-        ListRequest { window, visibility: self.visibility(), purpose, max_rows }
-    }
-
-    fn visibility(&self) -> Visibility {
-        if self.engine.include_private { Visibility::All } else { Visibility::PublicOnly }
+        ListRequest { window, visibility: self.engine.visibility(), purpose, max_rows }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clarion_core::{
     Clock, Destination, Fence, Inbox, Journal, LeaseGuard, Ledger, MakeNormaliser, Observer, RunId, Source,
-    StateStore, Stop, Timestamp,
+    StateStore, Stop, Timestamp, Visibility,
 };
 
 use crate::settings::StreamsSettings;
@@ -38,6 +38,13 @@ pub struct Engine {
     pub weekly_requests: u64,
     /// Requests a second; 0 = unlimited.
     pub requests_per_second: f64,
+}
+
+impl Engine {
+    /// Which calls are listed.
+    pub(crate) fn visibility(&self) -> Visibility {
+        if self.include_private { Visibility::All } else { Visibility::PublicOnly }
+    }
 }
 
 /// The one writer of this moment: who holds the lease, under which fence, for which run.

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Duration;
-use clarion_core::{
-    Op, Purpose, Reason, Result, Span, StreamName, Timestamp, Visibility, WeekUse, Window, week_start,
-};
+use clarion_core::{Op, Purpose, Reason, Result, Span, StreamName, Timestamp, WeekUse, Window, week_start};
 use serde::Serialize;
 
 use crate::backfill::{BackfillOptions, Bounded, SLICE, gaps};
@@ -213,10 +211,6 @@ impl Engine {
             count += page.len() as u64;
             after = Some(last.clone());
         }
-    }
-
-    pub(crate) fn visibility(&self) -> Visibility {
-        if self.include_private { Visibility::All } else { Visibility::PublicOnly }
     }
 
     fn plan_quota(&self, week: &WeekUse, now: Timestamp) -> PlanQuota {

@@ -10,7 +10,7 @@ mod span;
 use chrono::SubsecRound as _;
 use clarion_core::{
     Backfill, Error, Kind, ListRequest, Purpose, Reason, Result, Slice, SliceInHand, Span, StreamName,
-    Timestamp, Visibility, Window, fault, parse_date_or_age,
+    Timestamp, Window, fault, parse_date_or_age,
 };
 
 pub use self::chore::Backfills;
@@ -220,7 +220,7 @@ impl<'e> Worker<'e> {
         let hand = SliceInHand { from: slice.from, to: slice.to, listed_to: slice.from, rows: 0 };
         let request = ListRequest {
             window: Window::ByTime { from: slice.from, to: Some(slice.to) },
-            visibility: self.visibility(),
+            visibility: self.engine.visibility(),
             purpose: Purpose::Backfill,
             max_rows: 0,
         };
@@ -276,10 +276,6 @@ impl<'e> Worker<'e> {
 
     async fn count(&self, span: Bounded) -> Result<u64> {
         let window = Window::ByTime { from: span.from, to: Some(span.to) };
-        self.engine.source.count(&window, self.visibility(), Purpose::Backfill).await
-    }
-
-    fn visibility(&self) -> Visibility {
-        if self.engine.include_private { Visibility::All } else { Visibility::PublicOnly }
+        self.engine.source.count(&window, self.engine.visibility(), Purpose::Backfill).await
     }
 }
