@@ -42,6 +42,9 @@ async fn a_week_that_is_used_up_pauses_the_sync_and_the_next_one_goes_on() {
     assert_eq!(ran.number("/quota/used"), control.quota_used());
     assert_eq!(ran.number("/quota/left"), 40 - control.count());
     assert_sunday_midnight(ran.text("/quota/resumes_at"));
+    // The list is complete, and what waits is history: nothing is stale.
+    let status = workspace.run(&["status"]).expect(0);
+    assert!(status.json["streams"][0]["last_success"].is_string(), "{}", status.json["streams"]);
     let fetched = control.count_of("/call-details");
     assert!(fetched > 20, "only {fetched} details within the quota");
     let tables = lake_tables(&workspace.lake());
@@ -67,6 +70,8 @@ async fn a_week_too_small_for_the_list_goes_on_with_the_list() {
     let ran = workspace.run(&["sync"]).expect(3);
     assert_eq!(ran.text("/outcome"), "paused");
     assert!(control.count() <= 2);
+    let status = workspace.run(&["status"]).expect(0);
+    assert_eq!(status.json["streams"][0]["last_success"], serde_json::Value::Null);
     raise_quota(&workspace);
     workspace.sync();
     assert_truth(&workspace, &control).await;
@@ -233,7 +238,7 @@ fn raise_quota(workspace: &Workspace) {
 }
 
 /// The noon of the next Wednesday: some hours later it is the same week.
-fn wednesday() -> DateTime<Utc> {
+pub(crate) fn wednesday() -> DateTime<Utc> {
     let today = Utc::now().date_naive();
     let days = (9 - i64::from(today.weekday().num_days_from_monday())) % 7;
     (today + TimeDelta::days(days)).and_hms_opt(12, 0, 0).unwrap().and_utc()

@@ -23,7 +23,7 @@ pub struct Gauges {
 #[derive(Debug, Clone)]
 pub struct StreamGauge {
     pub name: StreamName,
-    /// The end of the last sync that went well.
+    /// The end of the last sync that left the data fresh.
     pub last_success: Option<Timestamp>,
     /// How old the data may be; `None` before the first success.
     pub lag: Option<Duration>,

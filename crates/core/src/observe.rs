@@ -46,6 +46,8 @@ pub struct RunSummary {
     pub message: String,
     /// What went wrong by kind, to tell one trouble from another.
     pub trouble: Vec<Kind>,
+    /// Whether a sync did all that keeps the data fresh, however the rest of it went.
+    pub forward_complete: bool,
     /// When a paused run goes on.
     pub resumes_at: Option<Timestamp>,
     pub schema_changes: Vec<String>,
@@ -53,6 +55,13 @@ pub struct RunSummary {
     pub rows: BTreeMap<(String, String), u64>,
     /// How long each destination took, in milliseconds.
     pub loads: BTreeMap<String, u64>,
+}
+
+impl RunSummary {
+    /// Whether the data is fresh as of the end of this run.
+    pub fn is_fresh(&self) -> bool {
+        self.outcome.is_fresh(&self.kind, self.forward_complete)
+    }
 }
 
 /// Watches a run. Must not block.

@@ -17,6 +17,9 @@ pub struct RunReport {
     pub streams: BTreeMap<String, StreamReport>,
     pub destinations: BTreeMap<String, DestinationReport>,
     pub quota: QuotaReport,
+    /// Whether a sync listed all that changed, proved, and fetched the details of it: then the data is fresh, also
+    /// where the quota ended the rest of the run.
+    pub forward_complete: bool,
     pub warnings: Vec<String>,
     /// What failed, if anything did; with the way out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -38,6 +41,22 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub const ALL: [Self; 4] = [Self::Done, Self::Partial, Self::Paused, Self::Failed];
+
+    /// Whether a run of this kind and end leaves the data fresh: a sync that did all, or all but what may wait.
+    pub fn is_fresh(self, kind: &str, forward_complete: bool) -> bool {
+        let went_well = match self {
+            Self::Done | Self::Partial => true,
+            Self::Paused => forward_complete,
+            Self::Failed => false,
+        };
+        went_well && matches!(kind, "sync" | "sync --full")
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",

@@ -14,6 +14,7 @@ mod compact;
 mod confirm;
 mod details;
 mod engine;
+mod freshness;
 mod generation;
 mod identity;
 mod journal_report;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use clarion_core::{
-    DestinationState, Reason, Rejected, Result, StreamName, Timestamp, WeekUse, check_journal,
+    Backfill, DestinationState, Reason, Rejected, Result, Slice, StreamName, Timestamp, WeekUse,
+    check_journal,
 };
 use serde::Serialize;
 
 use crate::calls::{FORWARD, history_is_open};
 use crate::engine::Engine;
+use crate::freshness;
 use crate::generation;
 use crate::settings::DetailsMode;
 
@@ -62,6 +64,8 @@ pub struct BackfillStatus {
     pub from: Timestamp,
     pub to: Timestamp,
     pub begun_at: Timestamp,
+    /// Spans of it whose listing is proved.
+    pub slices_proved: u64,
     pub calls_listed: u64,
     pub calls_expected: u64,
     pub requests_spent: u64,
@@ -162,7 +166,9 @@ impl Engine {
         let now = self.stores.clock.now();
         let week = self.stores.ledger.week(now).await?;
         let jobs = self.stores.state.backfills().await?;
+        let slices = self.stores.state.slices(&StreamName::CALLS).await?;
         let status = jobs.into_iter().map(|job| BackfillStatus {
+            slices_proved: slices.iter().filter(|slice| is_of(slice, &job)).count() as u64,
             ends_at: job
                 .ended_at
                 .unwrap_or_else(|| self.ends_at(job.planned.saturating_sub(job.spent), &week, now)),
@@ -181,7 +187,7 @@ impl Engine {
 
     pub async fn stream_status(&self) -> Result<Vec<StreamStatus>> {
         let cursors = self.stores.state.cursors().await?;
-        let last_success = self.last_success().await?;
+        let last_success = freshness::last_success(self.stores.state.as_ref()).await?;
         let settings = &self.streams;
         let streams = [
             (StreamName::CALLS, "incremental by last_modified_time", settings.calls.enabled),
@@ -219,11 +225,6 @@ impl Engine {
         } else {
             format!("as calls, where the list shows it; the rest: {all}")
         }
-    }
-
-    async fn last_success(&self) -> Result<Option<Timestamp>> {
-        let runs = self.stores.state.runs(50).await?;
-        Ok(runs.into_iter().find(|run| run.outcome == "done").and_then(|run| run.ended_at))
     }
 
     fn quota_status(&self, week: &WeekUse) -> QuotaStatus {
@@ -288,6 +289,10 @@ impl Engine {
         }
         Ok(status)
     }
+}
+
+fn is_of(slice: &Slice, job: &Backfill) -> bool {
+    slice.from >= job.from && slice.to.is_some_and(|to| to <= job.to)
 }
 
 fn run_json(run: &clarion_core::RunRecord) -> serde_json::Value {

@@ -278,6 +278,8 @@ impl Engine {
             streams: tally.streams,
             destinations: loaded.reports,
             quota: self.quota(outcome).await?,
+            forward_complete: frame.kind.starts_with("sync")
+                && self.is_forward_complete(frame.started_at).await?,
             warnings: tally.warnings,
             errors: tally.errors.iter().map(Error::chain).collect(),
             holes: tally.holes,

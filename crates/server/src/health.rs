@@ -75,6 +75,7 @@ mod tests {
             ended_at: at(0),
             message: String::new(),
             trouble: trouble.to_vec(),
+            forward_complete: false,
             resumes_at: None,
             schema_changes: Vec::new(),
             rows: BTreeMap::new(),

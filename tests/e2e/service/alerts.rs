@@ -50,6 +50,8 @@ async fn a_pause_is_told_once_with_its_end() {
     }
     assert_eq!(service.metric("clarion_quota_left"), Some(0.0));
     assert_eq!(service.get("/readyz").status, 200, "it resumes by itself");
+    let fresh = service.metric("clarion_last_success_timestamp_seconds{stream=\"calls\"}");
+    assert!(fresh > Some(0.0), "what is new was listed and only history waits: {fresh:?}");
     assert_eq!(service.stop(), 0);
     let told = receiver.next();
     assert_eq!((&told["kind"], &told["outcome"]), (&json!("paused"), &json!("paused")));

@@ -96,12 +96,13 @@ fn backfills(status: &Status) {
     let rows = status.backfills.iter().map(|job| {
         vec![
             job.span.clone(),
+            grouped(job.slices_proved),
             format!("{} of {}", grouped(job.calls_listed), grouped(job.calls_expected)),
             format!("{} of {}", grouped(job.requests_spent), grouped(job.requests_planned)),
             if job.done { "done" } else { "ends" }.to_owned() + " " + &time(job.ends_at),
         ]
     });
-    table(&["backfill", "calls", "requests", "end"], rows.collect());
+    table(&["backfill", "slices", "calls", "requests", "end"], rows.collect());
 }
 
 fn destinations(status: &Status) {

@@ -5,11 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clarion_core::{
-    Gauges, Outcome, Position, Purpose, Reason, Result, RunSummary, StreamGauge, StreamName, Timestamp,
+    Gauges, Position, Purpose, Reason, Result, RunSummary, StreamGauge, StreamName, Timestamp,
 };
 
 use crate::calls::FORWARD;
 use crate::engine::{Engine, Stores};
+use crate::freshness;
 
 /// A destination that does not answer for so long is as good as down.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,8 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ASKED_SHARE: u64 = 10;
 /// Notifications that may wait where requests are unlimited.
 const ASKED_AT_ONCE: u64 = 10_000;
-/// Syncs that are searched for the last one that went well.
-const SYNCS: u32 = 500;
 
 /// Reads the state store, and remembers where the destinations stood after the last run: they are not asked while one
 /// is being loaded.
@@ -44,9 +43,7 @@ impl Probe {
             (StreamName::USERS, settings.users.enabled),
         ];
         let streams = streams.into_iter().filter(|(_, enabled)| *enabled).map(|(stream, _)| stream);
-        let syncs = engine.stores.state.syncs(SYNCS).await?;
-        let good = syncs.into_iter().find(|run| matches!(run.outcome.as_str(), "done" | "partial"));
-        let last_success = good.and_then(|run| run.ended_at);
+        let last_success = freshness::last_success(engine.stores.state.as_ref()).await?;
         Ok(Self {
             stores: engine.stores.clone(),
             streams: streams.collect(),
@@ -134,8 +131,7 @@ impl Probe {
     }
 
     pub(super) fn note(&self, run: &RunSummary) {
-        let went_well = matches!(run.outcome, Outcome::Done | Outcome::Partial);
-        if went_well && run.kind.starts_with("sync") {
+        if run.is_fresh() {
             self.seen().last_success = Some(run.ended_at);
         }
     }

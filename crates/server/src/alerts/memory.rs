@@ -10,7 +10,7 @@ use crate::settings::{AlertKind, AlertSettings};
 pub(super) struct Memory {
     on: Vec<AlertKind>,
     stale_after: Duration,
-    /// The end of the last good sync; the start of the service before the first.
+    /// The end of the last sync that left the data fresh; the start of the service before the first.
     fresh_at: Timestamp,
     stale: bool,
     paused: bool,
@@ -31,8 +31,15 @@ impl Memory {
     /// - A run that was ended by a signal is no failure.
     pub(super) fn after(&mut self, run: &RunSummary) -> Vec<Alert> {
         let mut alerts = Vec::new();
+        if run.is_fresh() {
+            self.fresh_at = run.ended_at;
+            self.stale = false;
+        }
         match run.outcome {
-            Outcome::Done | Outcome::Partial => self.went_well(run),
+            Outcome::Done | Outcome::Partial => {
+                self.failing = None;
+                self.paused = false;
+            }
             Outcome::Paused => {
                 self.failing = None;
                 if !std::mem::replace(&mut self.paused, true) {
@@ -64,15 +71,6 @@ impl Memory {
         let since = self.fresh_at.format("%F %R UTC");
         Some(Alert::stale(format!("no sync has gone well since {since}"), now))
     }
-
-    fn went_well(&mut self, run: &RunSummary) {
-        self.failing = None;
-        self.paused = false;
-        if run.kind.starts_with("sync") {
-            self.fresh_at = run.ended_at;
-            self.stale = false;
-        }
-    }
 }
 
 fn paused(run: &RunSummary) -> String {
@@ -101,6 +99,7 @@ mod tests {
             ended_at: at(minute),
             message: "m".to_owned(),
             trouble: trouble.to_vec(),
+            forward_complete: false,
             resumes_at: None,
             schema_changes: Vec::new(),
             rows: std::collections::BTreeMap::new(),
@@ -137,6 +136,12 @@ mod tests {
         assert!(memory.at(at(92)).is_none(), "one call makes nothing fresh");
         memory.after(&run(100, Outcome::Partial, &[]));
         assert!(memory.at(at(160)).is_none() && memory.at(at(161)).is_some());
+        memory.after(&run(200, Outcome::Paused, &[Kind::Quota]));
+        assert!(memory.at(at(201)).is_none(), "told already, and still stale");
+        let forward = RunSummary { forward_complete: true, ..run(300, Outcome::Paused, &[Kind::Quota]) };
+        memory.after(&forward);
+        assert!(memory.at(at(360)).is_none(), "what is new was fetched, only a backfill waits");
+        assert!(memory.at(at(361)).is_some());
     }
 
     #[test]
