@@ -101,6 +101,10 @@ pub trait StateStore: Send + Sync {
     async fn rejected(&self, limit: u32) -> Result<Vec<Rejected>>;
 
     /// Inserts or replaces a run by its id.
+    ///
+    /// # Behavior
+    /// - Of syncs, and of all other runs, the latest 500 stay. A rejection that has not come again for 30 days before
+    ///   the run began is forgotten.
     async fn save_run(&self, run: &RunRecord) -> Result<()>;
 
     /// The latest runs, newest first.

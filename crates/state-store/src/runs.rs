@@ -1,10 +1,17 @@
 //! The runs, for `status`.
 
+use chrono::TimeDelta;
 use clarion_core::{RunId, RunRecord};
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::database::Database;
 use crate::sql::{Binds, Fields};
+
+/// Runs that are kept: of syncs and of all others, so that a flood of notifications drives out no sync.
+const KEPT_RUNS: i64 = 500;
+/// How long a rejection is kept that does not come again.
+const KEPT_REJECTIONS: TimeDelta = TimeDelta::days(30);
 
 pub(crate) async fn save(database: &Database, run: &RunRecord) -> sqlx::Result<()> {
     let mut binds = Binds::default();
@@ -15,7 +22,27 @@ pub(crate) async fn save(database: &Database, run: &RunRecord) -> sqlx::Result<(
          ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, outcome = excluded.outcome, \
          started_at = excluded.started_at, ended_at = excluded.ended_at, report = excluded.report",
     );
-    database.write(upsert).await?;
+    let mut transaction = database.begin().await?;
+    upsert.execute(&mut *transaction).await?;
+    forget_old(&mut transaction, run).await?;
+    transaction.commit().await
+}
+
+/// What nobody looks at any more, so that a store in use for years stays small.
+async fn forget_old(connection: &mut AnyConnection, run: &RunRecord) -> sqlx::Result<()> {
+    for surplus in [
+        "DELETE FROM runs WHERE kind IN ('sync', 'sync --full') AND (started_at, id) <= (SELECT started_at, id \
+         FROM runs WHERE kind IN ('sync', 'sync --full') ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET $1)",
+        "DELETE FROM runs WHERE kind NOT IN ('sync', 'sync --full') AND (started_at, id) <= (SELECT started_at, id \
+         FROM runs WHERE kind NOT IN ('sync', 'sync --full') ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET $1)",
+    ] {
+        let mut binds = Binds::default();
+        binds.int(KEPT_RUNS);
+        binds.query(surplus).execute(&mut *connection).await?;
+    }
+    let mut binds = Binds::default();
+    binds.time(run.started_at - KEPT_REJECTIONS);
+    binds.query("DELETE FROM rejected WHERE at < $1").execute(connection).await?;
     Ok(())
 }
 

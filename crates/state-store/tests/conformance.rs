@@ -42,6 +42,8 @@ checks!(state_on_sqlite, state_on_postgres, state:
     lists_segments_in_order,
     keeps_backfills,
     keeps_runs,
+    forgets_old_runs,
+    forgets_old_rejections,
     keeps_the_id_of_its_journal,
     knows_whether_segments_are_rewritten,
     remembers_what_was_purged,

@@ -1,7 +1,9 @@
 //! Slices, segments and runs.
 
-use super::{CALLS, DETAILS, at, commit};
-use crate::{Backfill, JournalId, Progress, RunId, RunRecord, SegmentInfo, Slice, SliceInHand, StateStore};
+use super::{CALLS, DETAILS, at, commit, record_key};
+use crate::{
+    Backfill, JournalId, Progress, Rejected, RunId, RunRecord, SegmentInfo, Slice, SliceInHand, StateStore,
+};
 
 /// A slice stays until one that covers it is proved later, whatever is repeated.
 pub async fn keeps_slices_until_they_are_covered(store: impl StateStore) {
@@ -86,16 +88,53 @@ pub async fn knows_whether_segments_are_rewritten(store: impl StateStore) {
     }
 }
 
-/// Runs are replaced by id and come newest first.
-pub async fn keeps_runs(store: impl StateStore) {
-    let run = |id: &str, started: i64, outcome: &str| RunRecord {
+fn run(id: &str, started: i64, outcome: &str) -> RunRecord {
+    RunRecord {
         id: RunId::new(id),
         kind: "sync".into(),
         outcome: outcome.into(),
         started_at: at(started),
         ended_at: None,
         report: "{}".into(),
+    }
+}
+
+/// The latest 500 syncs stay, however many other runs there are, and of those as many.
+pub async fn forgets_old_runs(store: impl StateStore) {
+    for number in 0..510 {
+        store.save_run(&run(&format!("s{number:04}"), number, "done")).await.expect("save");
+        let asked = RunRecord { kind: "on_demand".into(), ..run(&format!("x{number:04}"), number, "done") };
+        store.save_run(&asked).await.expect("save");
+    }
+    let syncs = store.syncs(2_000).await.expect("syncs");
+    assert_eq!(syncs.len(), 500);
+    assert_eq!((&syncs[0], &syncs[499]), (&run("s0509", 509, "done"), &run("s0010", 10, "done")));
+    assert_eq!(store.runs(2_000).await.expect("runs").len(), 1_000);
+}
+
+/// A rejection stays for 30 days after it came last.
+pub async fn forgets_old_rejections(store: impl StateStore) {
+    const DAY: i64 = 86_400;
+    let letter = |key: &str, day: i64| Rejected {
+        stream: CALLS,
+        key: record_key(key),
+        reason: "time: not a time".into(),
+        at: at(day * DAY),
     };
+    let rejected = vec![letter("once", 0), letter("again", 0), letter("later", 2)];
+    commit(&store, Progress { rejected, ..Progress::default() }).await;
+    commit(&store, Progress { rejected: vec![letter("again", 2)], ..Progress::default() }).await;
+    store.save_run(&run("a", 30 * DAY, "done")).await.expect("save");
+    assert_eq!(store.rejected(10).await.expect("rejected").len(), 3);
+    store.save_run(&run("b", 31 * DAY, "done")).await.expect("save");
+    let mut left: Vec<String> =
+        store.rejected(10).await.expect("rejected").iter().map(|letter| letter.key.to_string()).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["again", "later"]);
+}
+
+/// Runs are replaced by id and come newest first.
+pub async fn keeps_runs(store: impl StateStore) {
     for record in [run("b", 2, "running"), run("a", 1, "done"), run("c", 3, "running")] {
         store.save_run(&record).await.expect("save");
     }

@@ -8,8 +8,9 @@ mod times;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use marks::{
-    keeps_backfills, keeps_runs, keeps_slices_until_they_are_covered, keeps_the_id_of_its_journal,
-    knows_whether_segments_are_rewritten, lists_segments_in_order,
+    forgets_old_rejections, forgets_old_runs, keeps_backfills, keeps_runs,
+    keeps_slices_until_they_are_covered, keeps_the_id_of_its_journal, knows_whether_segments_are_rewritten,
+    lists_segments_in_order,
 };
 pub use purges::{forgets_what_was_purged, remembers_what_was_purged};
 pub use queue::{merges_queue_entries, pages_the_queue_in_order};
