@@ -27,7 +27,8 @@ pub struct Known {
     pub generation: u32,
     /// The vendor answered 404, or a tombstone was written.
     pub gone: bool,
-    /// How many complete snapshots in a row did not show it; 0 where there is an endpoint that tells by id.
+    /// How many complete snapshots in a row did not show it. A call, which can be asked for by its id, has 1 from when a
+    /// proved listing of its time does not show it until one does.
     pub absent: u32,
 }
 

@@ -76,6 +76,10 @@ impl Suspects {
                 let is_listed = engine.include_private || call.private != Some(true);
                 if is_listed && !seen.contains(&call.key) {
                     recorder.queue(queue_entry(call, Reason::Missing, now));
+                    // The queue forgets it where the call is wanted for something more urgent as well.
+                    if call.absent == 0 {
+                        recorder.confirm(Known { absent: 1, ..call.clone() });
+                    }
                     self.count += 1;
                     self.latest = self.latest.max(call.time);
                 }
@@ -103,6 +107,11 @@ impl Suspects {
         }
         Ok(())
     }
+}
+
+/// Whether a proved listing of its time did not show this call, and none has since.
+pub(crate) fn is_suspect(call: &Known) -> bool {
+    !call.gone && call.absent > 0
 }
 
 /// Whether a queued suspect is one no longer: it moved in time and was listed there, or is gone already.

@@ -1,11 +1,13 @@
 //! What a details request says of a suspect: gone, or still there.
 
-use clarion_core::{Error, Kind, QueueEntry, Reason, Result, SourceRecord, StreamName, Timestamp};
+use clarion_core::{
+    Error, Kind, Known, QueueEntry, Reason, Result, SourceRecord, StreamName, Timestamp, fault,
+};
 
-use crate::absent::Suspects;
+use crate::absent::{self, Suspects};
 use crate::calls::CallsPass;
 use crate::details::{Batch, DetailsPass};
-use crate::{privacy, tombstones};
+use crate::{judge, privacy, tombstones};
 
 impl DetailsPass<'_> {
     /// A 404. Of a suspect it confirms the deletion; of any other call it is noted, until a proved listing by time does
@@ -13,6 +15,10 @@ impl DetailsPass<'_> {
     pub(crate) async fn missing(&mut self, entry: &QueueEntry, batch: &Batch) -> Result<()> {
         self.failures_in_a_row = 0;
         if entry.reason != Reason::Missing {
+            let suspect = batch.calls.get(&entry.key).filter(|call| absent::is_suspect(call));
+            if let Some(call) = suspect.filter(|_| !fault::defect("pipeline.suspicion_lost")) {
+                return self.suspect_again(call);
+            }
             self.note_missing(entry, batch.calls.contains_key(&entry.key));
             return Ok(());
         }
@@ -24,6 +30,15 @@ impl DetailsPass<'_> {
             }
         }
         self.recorder.done(&entry.stream, &entry.key);
+        Ok(())
+    }
+
+    /// Somebody wanted it for something more urgent, which took the place of the suspicion in the queue. It is asked for
+    /// once more where deletions are weighed against the guard.
+    fn suspect_again(&mut self, call: &Known) -> Result<()> {
+        let again = judge::queue_entry(call, Reason::Missing, self.engine.stores.clock.now());
+        self.recorder.done(&again.stream, &again.key);
+        self.recorder.queue(again);
         Ok(())
     }
 

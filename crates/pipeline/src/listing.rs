@@ -10,7 +10,7 @@ use clarion_core::{
     StreamName, Timestamp, Visibility,
 };
 
-use crate::absent::Suspects;
+use crate::absent::{self, Suspects};
 use crate::judge::{self, Version};
 use crate::privacy;
 use crate::record::Arrival;
@@ -98,6 +98,9 @@ impl CallSink<'_> {
             self.recorder.done(&StreamName::CALL_DETAILS, &record.key);
         }
         if version == Version::Same {
+            if let Some(suspect) = previous.filter(|known| absent::is_suspect(known)) {
+                self.recorder.confirm(Known { absent: 0, ..suspect.clone() });
+            }
             return Ok(());
         }
         let json = Json::parse(&record.data).unwrap_or(Json::Null);

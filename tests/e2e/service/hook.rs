@@ -118,6 +118,41 @@ async fn a_call_that_the_vendor_does_not_know_is_noted() {
     assert!(rejected.contains("no-such-call") && rejected.contains("no such call"), "{rejected}");
 }
 
+/// A call that waits for its deletion to be confirmed is asked for by notification. Returns how many wait after that,
+/// and how many are deleted once that is allowed.
+async fn suspects_after_a_notification(failpoints: &str) -> (u64, u64) {
+    let (simulator, workspace) =
+        scene(small(20), &format!("{HOURLY}[streams.calls]\nrelist = \"500d\"\n")).await;
+    let control = simulator.control();
+    workspace.sync();
+    let mut calls = control.truth();
+    calls.sort_by_key(|call| call["time"].as_str().map(str::to_owned));
+    let ids: Vec<String> = calls.iter().map(|call| call["id"].as_str().unwrap().to_owned()).collect();
+    for id in &ids[..6] {
+        assert!(control.edit(Edit::Delete(id.clone())));
+    }
+    // A fifth goes, the newest first; the two oldest wait.
+    let ran = workspace.run(&["sync"]).expect(4);
+    assert_eq!(ran.number("/streams/calls/deleted"), 4);
+    // From now on no listing shows that they are missing.
+    workspace.write_config(&workspace.config().replace("500d", "1h"));
+    let environment = [("CLARION_HOOK_SECRET", SECRET), ("FAILPOINTS", failpoints)];
+    let service = Service::start(&workspace, &environment);
+    assert_eq!(Message::about("m1", &ids[0]).post(&service.url), 202);
+    assert_eq!(service.next_run(), on_demand());
+    assert_eq!(service.stop(), 0);
+    let waiting = workspace.run(&["status"]).expect(0).number("/suspects");
+    let ran = workspace.run(&["sync", "--accept-deletes"]).expect(0);
+    (waiting, ran.number("/streams/calls/deleted"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notification_about_a_suspect_leaves_it_a_suspect() {
+    assert_eq!(suspects_after_a_notification("").await, (2, 2));
+    let lost = suspects_after_a_notification("pipeline.suspicion_lost=return").await;
+    assert_eq!(lost, (1, 1), "a deletion that is forgotten went unnoticed");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_bounded_and_the_service_goes_on() {
     let (simulator, _workspace, service) = synced(10).await;
