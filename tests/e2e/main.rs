@@ -13,6 +13,7 @@ mod commands;
 mod crash;
 mod deletes;
 mod faults;
+mod generation;
 mod harness;
 mod incremental;
 mod journal;

@@ -24,7 +24,7 @@ pub(crate) const LISTED: &str = "calls.listed";
 const HISTORY_FROM: &str = "calls.history_from";
 
 /// Rows after which a slice of history is proved and recorded: a killed run repeats one slice at most.
-const HISTORY_SLICE: u64 = 5_000;
+pub(crate) const HISTORY_SLICE: u64 = 5_000;
 /// Recent calls are listed in one slice unless there are very many.
 const RELIST_SLICE: u64 = 20_000;
 

@@ -1,19 +1,20 @@
 //! Generations of `call_details`: every known call fetched again, a share in each run.
 
+use chrono::Duration;
 use clarion_core::{QueueEntry, Reason, Result, StatusClass, StreamName, Timestamp, fault};
 
 use crate::calls::{ANCHOR, history_is_open};
 use crate::engine::Engine;
 use crate::judge::queue_entry;
 use crate::recorder::Recorder;
-use crate::settings::DetailsMode;
+use crate::settings::{CallDetailsSettings, DetailsMode};
 
 /// When the generation under way began.
 pub(crate) const BEGUN: &str = "call_details.generation";
 /// The same moment, if `sync --full` began it.
 const BEGUN_IN_FULL: &str = "call_details.full";
-/// When the last run drained a share of it.
-const DRAINED: &str = "call_details.drained";
+/// Up to when the share of it that was due is drained.
+pub(crate) const DRAINED: &str = "call_details.drained";
 /// Known calls looked at in one step.
 const STEP: u32 = 1_000;
 
@@ -27,8 +28,8 @@ pub(crate) async fn begin_if_due(engine: &Engine, recorder: &mut Recorder, full:
         begin(recorder, 1, full, now);
         return recorder.flush().await;
     };
-    let due = settings.mode == DetailsMode::Full && now - begun >= settings.generation_every.as_chrono();
-    let waits = waits_for_its_turn(engine, recorder, now).await?;
+    let due = is_due(settings, begun, now);
+    let waits = waits_for_its_turn(engine, recorder.generation(), now).await?;
     let wanted = if full {
         let asked_for = recorder.cursor(BEGUN_IN_FULL) == Some(begun) || !recorder.has_history();
         let is_complete = !waits && !history_is_open(|name| recorder.cursor(name));
@@ -47,6 +48,11 @@ pub(crate) async fn begin_if_due(engine: &Engine, recorder: &mut Recorder, full:
     recorder.flush().await
 }
 
+/// Whether the time of the next generation has come, given when the last one began.
+pub(crate) fn is_due(settings: &CallDetailsSettings, begun: Timestamp, now: Timestamp) -> bool {
+    settings.mode == DetailsMode::Full && now - begun >= settings.generation_every.as_chrono()
+}
+
 fn begin(recorder: &mut Recorder, generation: u32, full: bool, now: Timestamp) {
     recorder.set_generation(generation);
     recorder.set_cursor(BEGUN, now);
@@ -58,11 +64,9 @@ fn begin(recorder: &mut Recorder, generation: u32, full: bool, now: Timestamp) {
 
 /// Whether calls wait for their turn. One that failed and has to wait longer than this run does not count, or a call
 /// that always fails would keep the generation open for ever.
-async fn waits_for_its_turn(engine: &Engine, recorder: &Recorder, now: Timestamp) -> Result<bool> {
+pub(crate) async fn waits_for_its_turn(engine: &Engine, generation: u32, now: Timestamp) -> Result<bool> {
     let depth = engine.stores.state.queue_depth(now).await?;
-    Ok(turns_of(recorder.generation())
-        .iter()
-        .any(|reason| depth.get(reason).is_some_and(|(_, due)| *due > 0)))
+    Ok(turns_of(generation).iter().any(|reason| depth.get(reason).is_some_and(|(_, due)| *due > 0)))
 }
 
 /// The queue's reasons that stand for a generation: the first one is what the first listing found.
@@ -90,25 +94,18 @@ async fn queue_all(engine: &Engine, recorder: &mut Recorder, now: Timestamp) -> 
 
 /// How many requests of the lowest priorities this run may spend.
 pub(crate) struct Share {
-    rereads: u64,
-    generation: u64,
+    pub(crate) rereads: u64,
+    pub(crate) generation: u64,
 }
 
 impl Share {
     /// A generation spends in each run its pro-rata share; re-reads at most a hundredth of the week.
-    pub(crate) async fn of_this_run(engine: &Engine, recorder: &mut Recorder, full: bool) -> Result<Self> {
-        if full {
-            return Ok(Self { rereads: u64::MAX, generation: u64::MAX });
-        }
-        let now = engine.stores.clock.now();
-        let since = now - recorder.cursor(DRAINED).unwrap_or(now);
-        recorder.set_cursor(DRAINED, now);
-        let period = engine.streams.call_details.generation_every.as_chrono().num_seconds().max(1);
-        let known = engine.stores.state.count_known(&StreamName::CALLS).await?;
-        let elapsed = u64::try_from(since.num_seconds().clamp(0, period)).unwrap_or(0);
-        let generation = (known * elapsed).div_ceil(period.unsigned_abs());
+    pub(crate) fn of_this_run(engine: &Engine, turn: Option<&Turn>) -> Self {
+        let Some(turn) = turn else {
+            return Self { rereads: u64::MAX, generation: u64::MAX };
+        };
         let rereads = if engine.weekly_requests == 0 { u64::MAX } else { engine.weekly_requests / 100 };
-        Ok(Self { rereads, generation })
+        Self { rereads, generation: turn.share }
     }
 
     /// Nothing of the lowest priorities: they are the sync's.
@@ -140,5 +137,93 @@ impl Share {
     /// Whether nothing of the queue's last reason may be fetched any more in this run.
     pub(crate) fn is_spent_on(&self, reason: Reason) -> bool {
         reason == Reason::Generation && self.generation == 0
+    }
+}
+
+/// What of a generation is due between two runs. It is given up only as far as it was drained: a run that ends on the
+/// quota, or dies, leaves the rest to the next one, or the generation would never end in its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn {
+    from: Timestamp,
+    to: Timestamp,
+    share: u64,
+    /// Calls that waited for their turn when it began.
+    waiting: u64,
+}
+
+impl Turn {
+    /// Given up to when the share is drained; all of it is due once a whole period has passed.
+    pub(crate) async fn at(engine: &Engine, drained: Option<Timestamp>, now: Timestamp) -> Result<Self> {
+        let period = engine.streams.call_details.generation_every.as_chrono();
+        let known = engine.stores.state.count_known(&StreamName::CALLS).await?;
+        let waiting = waiting(engine, now).await?;
+        Ok(Self::of(drained.unwrap_or(now), now, period, known).with(waiting))
+    }
+
+    fn of(drained: Timestamp, now: Timestamp, period: Duration, known: u64) -> Self {
+        let period = period.num_seconds().max(1);
+        let since = (now - drained).num_seconds().clamp(0, period);
+        let share = (known * since.unsigned_abs()).div_ceil(period.unsigned_abs());
+        Self { from: now - Duration::seconds(since), to: now, share, waiting: 0 }
+    }
+
+    fn with(self, waiting: u64) -> Self {
+        Self { waiting, ..self }
+    }
+
+    /// Moves on as far as calls had their turn.
+    pub(crate) async fn end(self, engine: &Engine, recorder: &mut Recorder) -> Result<()> {
+        let left = waiting(engine, self.to).await?;
+        recorder.set_cursor(DRAINED, self.drained_to(left));
+        Ok(())
+    }
+
+    /// Up to when the share is drained if so many calls still wait.
+    fn drained_to(&self, left: u64) -> Timestamp {
+        let drained = self.waiting.saturating_sub(left);
+        if left == 0 || drained >= self.share || fault::defect("pipeline.share_is_lost") {
+            return self.to;
+        }
+        let part = |millis: i64| {
+            let part = i128::from(millis) * i128::from(drained) / i128::from(self.share);
+            i64::try_from(part).unwrap_or(millis)
+        };
+        self.from + Duration::milliseconds(part((self.to - self.from).num_milliseconds()))
+    }
+}
+
+/// Calls whose turn it is.
+async fn waiting(engine: &Engine, now: Timestamp) -> Result<u64> {
+    let depth = engine.stores.state.queue_depth(now).await?;
+    Ok(depth.get(&Reason::Generation).map_or(0, |(_, due)| *due))
+}
+
+#[cfg(test)]
+mod tests {
+    use clarion_core::parse_timestamp;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        parse_timestamp(text).expect("a time")
+    }
+
+    #[test]
+    fn a_share_is_given_up_only_as_far_as_it_was_drained() {
+        let (from, now) = (at("2026-11-01T00:00:00Z"), at("2026-11-04T00:00:00Z"));
+        let turn = Turn::of(from, now, Duration::days(30), 1_000).with(800);
+        assert_eq!(turn.share, 100);
+        assert_eq!(turn.drained_to(700), now, "all of it");
+        assert_eq!(turn.drained_to(800), from, "nothing of it: the quota was spent before");
+        assert_eq!(turn.drained_to(775), at("2026-11-01T18:00:00Z"), "a quarter");
+        assert_eq!(turn.with(20).drained_to(0), now, "nothing waits any more");
+    }
+
+    #[test]
+    fn after_a_period_every_call_is_due_and_never_more() {
+        let (from, now) = (at("2026-01-01T00:00:00Z"), at("2026-11-04T00:00:00Z"));
+        let turn = Turn::of(from, now, Duration::days(30), 1_000).with(1_000);
+        assert_eq!(turn.share, 1_000);
+        assert_eq!(turn.drained_to(500), at("2026-10-20T00:00:00Z"));
     }
 }

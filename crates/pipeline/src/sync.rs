@@ -11,7 +11,7 @@ use crate::backfill::{BackfillOptions, Portion, Round, Worker};
 use crate::calls::CallsPass;
 use crate::details::{DetailsPass, IN_FLIGHT};
 use crate::engine::{Engine, Writer};
-use crate::generation::{self, Share};
+use crate::generation::{self, Share, Turn};
 use crate::listing::Phase;
 use crate::load::{LoadOptions, LoadOutcome};
 use crate::on_demand::queue_asked;
@@ -201,14 +201,27 @@ impl Engine {
             recorder.flush().await?;
         }
         if self.streams.call_details.enabled && wanted(&StreamName::CALL_DETAILS) {
-            let share = Share::of_this_run(self, recorder, options.full).await?;
+            let turn = self.turn(recorder, options).await?;
+            let share = Share::of_this_run(self, turn.as_ref());
             let guard = Guard::of(&self.stores, StreamName::CALLS, options.accept_deletes).await?;
             let pass = DetailsPass::new(self, recorder, tally, share, guard);
             let done = pass.run().await;
             recorder.flush().await?;
+            if let Some(turn) = turn {
+                turn.end(self, recorder).await?;
+            }
+            recorder.flush().await?;
             note(tally, done)?;
         }
         recorder.flush().await
+    }
+
+    /// The generation's part of this run; `None` if the run takes all there is.
+    async fn turn(&self, recorder: &Recorder, options: &SyncOptions) -> Result<Option<Turn>> {
+        if options.full {
+            return Ok(None);
+        }
+        Turn::at(self, recorder.cursor(generation::DRAINED), self.stores.clock.now()).await.map(Some)
     }
 
     /// The details that were asked for, and no others.

@@ -1,14 +1,15 @@
 //! What a sync or a backfill would fetch, and when it would end.
 
+mod sync;
+
 use std::collections::BTreeMap;
 
 use chrono::Duration;
-use clarion_core::{Op, Purpose, Reason, Result, Span, StreamName, Timestamp, WeekUse, Window, week_start};
+use clarion_core::{Op, Purpose, Reason, Result, StreamName, Timestamp, WeekUse, Window, week_start};
 use serde::Serialize;
 
 use crate::backfill::{BackfillOptions, Bounded, SLICE, gaps};
 use crate::calls::FORWARD;
-use crate::details::purpose;
 use crate::engine::Engine;
 
 /// New rows of a page: one of 100 overlaps.
@@ -18,9 +19,6 @@ const CALL_BYTES: u64 = 2_000;
 const DETAILS_BYTES: u64 = 36_000;
 /// Known calls from which the share that has details is taken.
 const ENOUGH: u64 = 100;
-/// Calls looked at in one step.
-const STEP: u32 = 1_000;
-
 /// Which span; a sync if there is no backfill.
 #[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
@@ -172,45 +170,10 @@ impl Engine {
         Bounded { from: self.history_start, to: self.stores.clock.now() }
     }
 
-    async fn sync_lines(&self, sizes: &Sizes) -> Result<Vec<PlanLine>> {
-        let now = self.stores.clock.now();
-        let cursor = self.stores.state.cursors().await?.get(FORWARD).copied().unwrap_or(now);
-        let window = Window::Modified { after: cursor - self.streams.calls.overlap.as_chrono(), before: now };
-        let changed = self.source.count(&window, self.visibility(), Purpose::Forward).await?;
-        let recent = self.known_since(now - self.streams.calls.relist.as_chrono()).await?;
-        let passes = 1 + u64::from(self.include_private);
-        let listing = pass(changed) + pass(recent) * passes;
-        let mut lines = vec![
-            line(
-                StreamName::CALLS,
-                Purpose::Forward,
-                listing,
-                changed + recent,
-                (changed + recent) * sizes.call,
-            ),
-            line(StreamName::CALL_DETAILS, Purpose::Ready, changed, changed, changed * sizes.details),
-        ];
-        for (reason, due) in self.queued().await? {
-            lines.push(line(StreamName::CALL_DETAILS, purpose(reason), due, due, due * sizes.details));
-        }
-        Ok(lines)
-    }
-
     /// Due entries of the queue by reason.
     async fn queued(&self) -> Result<BTreeMap<Reason, u64>> {
         let depth = self.stores.state.queue_depth(self.stores.clock.now()).await?;
         Ok(depth.into_iter().map(|(reason, (_, due))| (reason, due)).collect())
-    }
-
-    async fn known_since(&self, from: Timestamp) -> Result<u64> {
-        let (mut count, mut after) = (0, None);
-        loop {
-            let span = Span { from, to: None };
-            let page = self.stores.state.known_in(&StreamName::CALLS, span, after.as_ref(), STEP).await?;
-            let Some(last) = page.last() else { return Ok(count) };
-            count += page.len() as u64;
-            after = Some(last.clone());
-        }
     }
 
     fn plan_quota(&self, week: &WeekUse, now: Timestamp) -> PlanQuota {
@@ -257,12 +220,6 @@ impl Engine {
 struct Sizes {
     call: u64,
     details: u64,
-}
-
-/// Requests of a proved pass over so many calls.
-fn pass(calls: u64) -> u64 {
-    let pages = calls.div_ceil(PAGE).max(1);
-    pages + u64::from(pages > 1)
 }
 
 fn line(stream: StreamName, purpose: Purpose, requests: u64, rows: u64, bytes: u64) -> PlanLine {
