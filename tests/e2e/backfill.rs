@@ -100,7 +100,10 @@ async fn three_weeks_and_kills_end_with_every_call_once_and_no_week_overspent() 
             let status = workspace.run_with_env(&environment, &["status"]).expect(0);
             let (ledger, server) = (status.number("/quota/used"), control.count() - before);
             assert!(ledger >= server, "the ledger is low: {ledger} of {server}");
-            assert!(ledger <= server + BLOCK * died_this_week, "{ledger} of {server}, {died_this_week} deaths");
+            assert!(
+                ledger <= server + BLOCK * died_this_week,
+                "{ledger} of {server}, {died_this_week} deaths"
+            );
             if !ended {
                 continue;
             }

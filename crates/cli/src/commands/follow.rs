@@ -92,5 +92,6 @@ fn report(status: &Status, job: &BackfillStatus, outcome: Outcome) -> Box<RunRep
         warnings: Vec::new(),
         errors: Vec::new(),
         holes: Vec::new(),
+        forward_complete: false,
     })
 }
