@@ -16,7 +16,12 @@ async fn history() -> (Simulator, Workspace) {
     let simulator = simulate(small(80)).await;
     let workspace = Workspace::new(&simulator.url(), Layout::both().await);
     workspace.sync();
-    let control = simulator.control();
+    edit(&simulator.control());
+    workspace.sync();
+    (simulator, workspace)
+}
+
+fn edit(control: &Control) {
     for call in control.truth().iter().take(10) {
         let id = call["id"].as_str().unwrap().to_owned();
         let merge = json!({"title": "second version", "transcript": []});
@@ -31,8 +36,6 @@ async fn history() -> (Simulator, Workspace) {
     }
     control.edit(Edit::AddField { name: "host_mood".to_owned(), value: json!("calm") });
     control.edit(Edit::ChangeType { field: "metrics/call_duration".to_owned() });
-    workspace.sync();
-    (simulator, workspace)
 }
 
 /// All that a destination holds, but for the time of its load.
@@ -87,6 +90,54 @@ async fn a_destination_that_was_wiped_is_loaded_again_without_a_request() {
         workspace.run(&["load", "--destination", "warehouse"]).expect(0);
         assert_same("warehouse", &warehouse, &content(&workspace, "warehouse").await);
     }
+}
+
+/// A copy of the warehouse as it is, as a dump would keep it.
+const KEEP: &str = "CREATE SCHEMA kept; DO $$ DECLARE t text; BEGIN \
+    FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'clari' LOOP \
+    EXECUTE format('CREATE TABLE kept.%I (LIKE clari.%I INCLUDING ALL)', t, t); \
+    EXECUTE format('INSERT INTO kept.%I SELECT * FROM clari.%I', t, t); END LOOP; END $$";
+const RESTORE: &str = "DROP SCHEMA clari CASCADE; ALTER SCHEMA kept RENAME TO clari";
+
+/// Its position comes back with its data, so that it is behind, and nothing worse.
+#[tokio::test]
+async fn a_destination_restored_from_an_old_copy_is_loaded_again_without_a_request() {
+    let simulator = simulate(small(80)).await;
+    let workspace = Workspace::new(&simulator.url(), Layout::both().await);
+    workspace.sync();
+    let copy = tempfile::tempdir().unwrap();
+    copy_folder(&workspace.lake(), copy.path());
+    if let Some(database) = workspace.warehouse() {
+        database.run(KEEP).await;
+    }
+    edit(&simulator.control());
+    workspace.sync();
+    simulator.stop().await;
+    for destination in workspace.destinations() {
+        let newest = content(&workspace, destination).await;
+        assert_eq!(lag(&workspace, destination), 0);
+        match (destination, workspace.warehouse()) {
+            ("warehouse", Some(database)) => database.run(RESTORE).await,
+            _ => {
+                fs::remove_dir_all(workspace.lake()).unwrap();
+                copy_folder(copy.path(), &workspace.lake());
+            }
+        }
+        assert!(lag(&workspace, destination) > 0, "{destination}: nobody sees that it is an old copy");
+        let old = content(&workspace, destination).await;
+        assert!(old["calls"] != newest["calls"], "{destination}: the copy is not old");
+        workspace.run(&["load"]).expect(0);
+        assert_same(destination, &newest, &content(&workspace, destination).await);
+        assert_eq!(lag(&workspace, destination), 0);
+    }
+}
+
+/// Journal records that a destination has not loaded, by `status`.
+fn lag(workspace: &Workspace, destination: &str) -> u64 {
+    let status = workspace.run(&["status"]).expect(0).json;
+    let mut all = status["destinations"].as_array().unwrap().iter();
+    let one = all.find(|one| one["name"] == destination).expect("it is configured");
+    one["lag_records"].as_u64().unwrap_or_else(|| panic!("{one}"))
 }
 
 #[tokio::test]
@@ -150,7 +201,7 @@ async fn a_sync_without_its_state_store_fetches_no_details_again() {
 #[tokio::test]
 async fn a_destination_ahead_of_the_journal_is_refused_with_the_way_out() {
     let simulator = simulate(small(20)).await;
-    let workspace = Workspace::new(&simulator.url(), Layout::default());
+    let workspace = Workspace::new(&simulator.url(), Layout::both().await);
     workspace.sync();
     let backup = tempfile::tempdir().unwrap();
     copy_folder(&workspace.path().join("data"), backup.path());
@@ -166,8 +217,11 @@ async fn a_destination_ahead_of_the_journal_is_refused_with_the_way_out() {
     let ran = workspace.run(&["load"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("ahead of the journal"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("replay --destination lake"), "{}", ran.stderr);
-    workspace.run(&["replay", "--destination", "lake"]).expect(0);
+    for destination in workspace.destinations() {
+        let way_out = format!("replay --destination {destination}");
+        assert!(ran.stderr.contains(&way_out), "{}", ran.stderr);
+        workspace.run(&["replay", "--destination", destination]).expect(0);
+    }
     workspace.sync();
     assert_truth(&workspace, &control).await;
 }
