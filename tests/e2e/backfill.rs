@@ -145,6 +145,8 @@ async fn what_was_planned_is_what_was_spent_within_a_twentieth() {
     let status = workspace.run(&["status"]).expect(0);
     let job = &status.json["backfills"][0];
     assert!(job["slices_proved"].as_u64() > Some(0), "{job}");
+    let success = &status.json["streams"][0]["last_success"];
+    assert!(success.is_null(), "a backfill brings nothing up to date: {success}");
     assert_eq!((job["done"].as_bool(), job["requests_spent"].as_u64()), (Some(true), Some(spent)));
     workspace.sync();
     assert_clean("a backfill", audit(&workspace, &simulator).await);

@@ -61,6 +61,26 @@ async fn a_week_that_is_used_up_pauses_the_sync_and_the_next_one_goes_on() {
     assert_eq!(fetched_twice(&control), Vec::<String>::new());
 }
 
+/// The pause mends itself, the other trouble does not.
+#[tokio::test]
+async fn a_week_that_is_used_up_does_not_hide_a_destination_that_is_down() {
+    let simulator = simulate(small(30)).await;
+    let layout = Layout {
+        weekly_requests: 20,
+        more: "[[destinations]]\nname = \"down\"\nkind = \"postgres\"\n\
+               url = \"postgres://nobody@127.0.0.1:9/none\"\n"
+            .to_owned(),
+        ..Layout::default()
+    };
+    let workspace = Workspace::new(&simulator.url(), layout);
+    let ran = workspace.run(&["sync"]).expect(1);
+    assert_eq!(ran.text("/outcome"), "failed");
+    // One is the quota's.
+    assert_eq!(ran.json["errors"].as_array().unwrap().len(), 2, "{}", ran.json["errors"]);
+    let status = workspace.run(&["status"]).expect(0);
+    assert!(status.json["streams"][0]["last_success"].is_null(), "what is not loaded is not fresh");
+}
+
 #[tokio::test]
 async fn a_week_too_small_for_the_list_goes_on_with_the_list() {
     let simulator = simulate(small(30)).await;
