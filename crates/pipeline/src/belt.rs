@@ -11,9 +11,9 @@ use crate::engine::Stores;
 use crate::load_plan::{LoadPlan, Unit};
 
 /// Raw JSON normalised at a time.
-const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_BYTES: usize = 2 << 20;
 /// Raw JSON held back so that segments which overlap in time still come out sorted.
-const CARRY_BYTES: usize = 4 << 20;
+const CARRY_BYTES: usize = 6 << 20;
 
 /// A record in hand.
 struct Held {

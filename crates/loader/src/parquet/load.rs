@@ -16,7 +16,7 @@ use super::table::{Context, TableLoad};
 use super::writer::sliced_bytes;
 
 /// Memory of all files under way together. Past it the largest ends its row group.
-const BUDGET: usize = 8 << 20;
+const BUDGET: usize = 12 << 20;
 
 /// What the port's user holds. The work itself moves to a blocking thread and back.
 pub(super) struct ParquetLoad(Option<Box<Work>>);

@@ -21,7 +21,7 @@ pub(super) const FILE_BYTES: u64 = 128 << 20;
 /// Readers load a row group at a time, and so does nobody have to hold more.
 const GROUP_BYTES: usize = 16 << 20;
 /// Readers hold a page of each column at a time.
-const PAGE_BYTES: usize = 256 << 10;
+const PAGE_BYTES: usize = 512 << 10;
 /// Bytes between two looks at the page's size: a page is at most that much too long.
 const LOOK_BYTES: usize = 64 << 10;
 /// Level 3 would make transcripts 9 % smaller, for twice the CPU time.
