@@ -212,10 +212,10 @@ impl Engine {
 
     /// The bound on how stale a stream's tables may be, in words.
     fn seen_by(&self, stream: &StreamName) -> String {
-        let relist = String::from(self.streams.calls.relist);
+        let relist = spaced(self.streams.calls.relist);
         let details = &self.streams.call_details;
         let all = match details.mode {
-            DetailsMode::Full => format!("one generation ({})", String::from(details.generation_every)),
+            DetailsMode::Full => format!("one generation ({})", spaced(details.generation_every)),
             DetailsMode::Changed => "`sync --full`".to_owned(),
         };
         if *stream == StreamName::USERS {
@@ -303,4 +303,14 @@ fn run_json(run: &clarion_core::RunRecord) -> serde_json::Value {
         "started_at": run.started_at,
         "ended_at": run.ended_at,
     })
+}
+
+/// A span of time for people: `14 days` instead of the configuration's `14days`.
+fn spaced(period: crate::settings::Period) -> String {
+    let text = String::from(period);
+    let split = |part: &str| {
+        let at = part.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(part.len());
+        format!("{} {}", &part[..at], &part[at..])
+    };
+    text.split(' ').map(split).collect::<Vec<_>>().join(" ")
 }
