@@ -35,13 +35,7 @@ pub(crate) fn rewrite(store: &Store, number: SegmentNo, drop: &BTreeSet<u32>) ->
     header.replaces.push(before.checksum);
     let first = segment::header_frame(&path, number, &header)?;
     let stored = store.replace(number, &[&first, old.token()?, &records])?;
-    Ok(SegmentInfo {
-        number,
-        records: segment::record_count(&header),
-        raw_bytes: header.raw_bytes,
-        stored_bytes: stored.bytes,
-        checksum: segment::hex(stored.checksum),
-    })
+    Ok(segment::info(number, &header, stored.bytes, stored.checksum))
 }
 
 /// The lines and their index without those of `drop`; `None` if no record is on one of them.

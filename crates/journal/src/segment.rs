@@ -47,13 +47,7 @@ impl<'a> Segment<'a> {
     }
 
     pub(crate) fn info(&self, number: SegmentNo) -> SegmentInfo {
-        SegmentInfo {
-            number,
-            records: record_count(&self.header),
-            raw_bytes: self.header.raw_bytes,
-            stored_bytes: self.file.len() as u64,
-            checksum: hex(xxh3_128(self.file)),
-        }
+        info(number, &self.header, self.file.len() as u64, xxh3_128(self.file))
     }
 
     /// The records, each a slice of one buffer.
@@ -120,6 +114,17 @@ pub(crate) fn read_header(path: &Path, number: SegmentNo, frame: &[u8]) -> Resul
             .hint("use the version of clarion that wrote it, or a later one"));
     }
     serde_json::from_slice(&line).map_err(|error| bad_header(path).source(error))
+}
+
+/// What the state store remembers of a segment with this header, given the size and the checksum of its file.
+pub(crate) fn info(
+    number: SegmentNo,
+    header: &SegmentHeader,
+    stored_bytes: u64,
+    checksum: u128,
+) -> SegmentInfo {
+    let (records, raw_bytes) = (record_count(header), header.raw_bytes);
+    SegmentInfo { number, records, raw_bytes, stored_bytes, checksum: hex(checksum) }
 }
 
 /// Lines after the header, those of dropped records too: what positions count.

@@ -126,13 +126,7 @@ pub(crate) fn publish(
     let stored = store.put(number, &[&first, &frame::token_frame(&body.token), &records])?;
     store.remove_spool()?;
     fault::point("journal.spool_removed");
-    Ok(SegmentInfo {
-        number,
-        records: segment::record_count(&header),
-        raw_bytes: header.raw_bytes,
-        stored_bytes: stored.bytes,
-        checksum: segment::hex(stored.checksum),
-    })
+    Ok(segment::info(number, &header, stored.bytes, stored.checksum))
 }
 
 fn broken(store: &Store) -> Error {
