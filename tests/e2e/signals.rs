@@ -1,13 +1,13 @@
 //! SIGINT and SIGTERM: the run ends soon, whatever it waits for, and what it had is kept.
 
 use std::process::Command;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use clarion_simulator::{Control, Simulator};
+use clarion_simulator::Simulator;
 
 use crate::audit::{assert_clean, audit};
-use crate::harness::{Layout, Running, Workspace, fetched_twice, simulate, small};
+use crate::harness::{Layout, Running, Workspace, fetched_twice, nth_details_request, simulate, small};
 
 /// The contract with users.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -22,17 +22,6 @@ async fn scene(rate_limit_wait: &str) -> (Simulator, Workspace) {
     };
     let workspace = Workspace::new(&simulator.url(), layout);
     (simulator, workspace)
-}
-
-/// Tells when the n-th details request is about to be answered.
-fn nth_details_request(control: &Control, n: u64) -> Receiver<()> {
-    let (send, receive) = channel();
-    control.before_request(move |request, control| {
-        if request.path == "/call-details" && control.count_of("/call-details") + 1 >= n {
-            let _ = send.send(());
-        }
-    });
-    receive
 }
 
 fn signal(process: &Running, name: &str) {

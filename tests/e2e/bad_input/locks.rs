@@ -1,21 +1,16 @@
 //! One writer at a time.
 
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::{assert_good, assert_named, scene};
+use crate::harness::nth_details_request;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_sync_is_refused_and_names_the_holder() {
     let (simulator, workspace) = scene(30).await;
     let control = simulator.control();
     control.set_faults("slow@/call-details").unwrap();
-    let (send, reached) = channel();
-    control.before_request(move |request, _| {
-        if request.path == "/call-details" {
-            let _ = send.send(());
-        }
-    });
+    let reached = nth_details_request(&control, 1);
     let first = workspace.spawn(&[], &["sync"]);
     reached.recv_timeout(Duration::from_secs(60)).unwrap();
     let pid = format!("pid: {}", first.id());

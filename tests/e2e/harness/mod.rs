@@ -8,6 +8,7 @@ mod truth;
 mod workspace;
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, channel};
 
 use clarion_simulator::{Control, Options, Simulator};
 
@@ -25,6 +26,17 @@ pub(crate) fn fetched_twice(control: &Control) -> Vec<String> {
         *fetched.entry(request.param("id").unwrap_or_default().to_owned()).or_default() += 1;
     }
     fetched.into_iter().filter(|(_, times)| *times > 1).map(|(id, _)| id).collect()
+}
+
+/// Tells when the n-th details request is about to be answered.
+pub(crate) fn nth_details_request(control: &Control, n: u64) -> Receiver<()> {
+    let (send, receive) = channel();
+    control.before_request(move |request, control| {
+        if request.path == "/call-details" && control.count_of("/call-details") + 1 >= n {
+            let _ = send.send(());
+        }
+    });
+    receive
 }
 
 /// A small generated workspace without limits: `calls` calls of eight turns.

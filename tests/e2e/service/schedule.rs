@@ -10,7 +10,7 @@ use super::process::Service;
 use super::wire::Message;
 use super::{HOURLY, SECRET, scene, synced};
 use crate::audit::{assert_clean, audit};
-use crate::harness::{Database, Layout, Workspace, assert_truth, small};
+use crate::harness::{Database, Layout, Workspace, assert_truth, nth_details_request, small};
 
 fn run(kind: &str, outcome: &str) -> (String, String) {
     (kind.to_owned(), outcome.to_owned())
@@ -152,12 +152,7 @@ async fn a_second_signal_ends_it_at_once() {
     let (simulator, workspace) = scene(small(40), HOURLY).await;
     let control = simulator.control();
     control.set_faults("slow@/call-details").unwrap();
-    let (send, reached) = channel();
-    control.before_request(move |request, _| {
-        if request.path == "/call-details" {
-            let _ = send.send(());
-        }
-    });
+    let reached = nth_details_request(&control, 1);
     let service = Service::start(&workspace, &[]);
     reached.recv_timeout(Duration::from_secs(60)).unwrap();
     service.signal("-TERM");

@@ -1,6 +1,5 @@
 //! What the vendor did behind the last sync's back.
 
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
@@ -8,7 +7,7 @@ use clarion_simulator::Edit;
 use serde_json::json;
 
 use super::{assert_found, count, findings, scene, verify};
-use crate::harness::{Layout, Workspace, simulate, small};
+use crate::harness::{Layout, Workspace, nth_details_request, simulate, small};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_the_vendor_deleted_is_extra() {
@@ -91,12 +90,7 @@ async fn it_runs_beside_a_sync_and_calls_what_is_queued_waiting() {
     let workspace = Workspace::new(&simulator.url(), Layout::both().await);
     let control = simulator.control();
     control.set_faults("slow@/call-details").unwrap();
-    let (send, reached) = channel();
-    control.before_request(move |request, _| {
-        if request.path == "/call-details" {
-            let _ = send.send(());
-        }
-    });
+    let reached = nth_details_request(&control, 1);
     let sync = workspace.spawn(&[], &["sync"]);
     reached.recv_timeout(Duration::from_secs(60)).unwrap();
     let ran = workspace.run(&["verify", "--sample", "0"]).expect(0);
