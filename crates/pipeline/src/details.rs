@@ -106,7 +106,17 @@ impl<'e> DetailsPass<'e> {
     async fn drain(&mut self) -> Result<()> {
         let stores = &self.engine.stores;
         let now = stores.clock.now();
-        let due: u64 = stores.state.queue_depth(now).await?.values().map(|(_, due)| due).sum();
+        let depth = stores.state.queue_depth(now).await?;
+        let due: u64 = depth.values().map(|(_, due)| due).sum();
+        // Suspects and what is looked at again wait by design; all others wait because they failed more than once.
+        let by_design = [Reason::Missing, Reason::Reread];
+        let failed = depth.iter().filter(|(reason, _)| !by_design.contains(reason));
+        let left_alone: u64 = failed.map(|(_, (waiting, due))| waiting - due).sum();
+        if left_alone > 0 {
+            self.tally.warn(format!(
+                "{left_alone} calls whose details failed are left alone until they are due again"
+            ));
+        }
         let _phase = Phase::begin(stores.observer.as_ref(), StreamName::CALL_DETAILS, Some(due));
         let mut after = None;
         loop {

@@ -59,7 +59,8 @@ async fn a_call_whose_details_are_a_bad_gateway_for_ever_is_that_calls_fault() {
     control.fail_details([id.clone()], 502, 0);
     // What failed twice is left alone for a while.
     control.reset_log();
-    workspace.run(&["sync"]).expect(0);
+    let ran = workspace.run(&["sync"]).expect(0);
+    assert!(ran.json["warnings"].to_string().contains("left alone"), "{}", ran.stdout);
     assert!(control.requests().iter().all(|request| request.param("id") != Some(&id)));
     let later = (Utc::now() + TimeDelta::hours(1)).to_rfc3339();
     workspace.run_with_env(&[("CLARION_TEST_NOW", later.as_str())], &["sync"]).expect(0);
