@@ -34,8 +34,12 @@ impl Chores for Backfills {
         let Some(job) = jobs.iter().find(|job| job.ended_at.is_none()) else {
             return Ok(Chore::Nothing);
         };
-        let mut holes = self.holes_of(job);
         let options = BackfillOptions::rest_of(job);
+        if let Err(error) = options.check(engine.stores.clock.now()) {
+            tracing::error!(error = %error.chain(), span = job.id, "a backfill cannot be carried out");
+            return end(engine, writer, job).await.map(|()| Chore::Worked);
+        }
+        let mut holes = self.holes_of(job);
         let round = engine.backfill_piece(writer, &options, Portion::PIECE, &mut holes).await;
         self.keep(job, holes);
         let later = engine.stores.clock.now() + LOOK_AGAIN;
@@ -45,10 +49,6 @@ impl Chores for Backfills {
             Err(error) if error.kind() == Kind::Quota => {
                 let week = engine.stores.ledger.week(engine.stores.clock.now()).await?;
                 Ok(Chore::NotBefore(later.min(week.resumes_at)))
-            }
-            Err(error) if error.kind() == Kind::Config => {
-                tracing::error!(error = %error.chain(), span = job.id, "a backfill cannot be carried out");
-                end(engine, writer, job).await.map(|()| Chore::Worked)
             }
             Err(error) if error.kind() == Kind::Interrupted => Ok(Chore::Nothing),
             Err(error) => Err(error),

@@ -36,15 +36,15 @@ pub(crate) struct Portion {
     slice: u64,
     /// Calls after which the next slice waits: for a load, or for a sync that may be due.
     round: u64,
-    /// Details that an earlier run left, fetched before any listing.
-    queued: u32,
+    /// Details that an earlier run left, fetched before any listing; all of them if `None`.
+    queued: Option<u32>,
 }
 
 impl Portion {
     /// What comes is loaded now and then.
-    pub(crate) const ROUND: Self = Self { slice: SLICE, round: 20_000, queued: u32::MAX };
+    pub(crate) const ROUND: Self = Self { slice: SLICE, round: 20_000, queued: None };
     /// A slice of less than a minute at the vendor's pace.
-    pub(crate) const PIECE: Self = Self { slice: 300, round: 1, queued: 300 };
+    pub(crate) const PIECE: Self = Self { slice: 300, round: 1, queued: Some(300) };
 }
 
 /// What is to be loaded. Asking for the same span again goes on with it.
@@ -175,11 +175,11 @@ impl<'e> Worker<'e> {
         let state = engine.stores.state.clone();
         let guard = Guard::shut(StreamName::CALLS);
         let mut details = DetailsPass::new(engine, recorder, tally, share, guard);
-        if self.portion.queued == u32::MAX {
+        let Some(most) = self.portion.queued else {
             details.run().await?;
             return self.save().await.map(|()| false);
-        }
-        let mut due = state.due(now, None, self.portion.queued).await?;
+        };
+        let mut due = state.due(now, None, most).await?;
         due.retain(|entry| entry.reason <= Reason::Backfill && entry.reason != Reason::Missing);
         let is_enough = !due.is_empty();
         details.batch(due).await?;

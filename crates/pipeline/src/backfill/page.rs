@@ -78,13 +78,14 @@ impl<'w, 'e> PageWork<'w, 'e> {
     /// Where a call is not known yet, the public ones of the page's span of time tell whether it is private.
     fn publicity(&self, times: &[Timestamp]) -> Publicity {
         let engine = self.worker.engine;
-        let (Some(from), Some(last)) = (times.iter().min(), times.iter().max()) else {
-            return Publicity::AllPublic;
-        };
         if !engine.include_private {
             return Publicity::AllPublic;
         }
-        let window = Window::ByTime { from: *from, to: Some(*last + Duration::milliseconds(1)) };
+        // Times that nobody can read tell no span: then that of the slice.
+        let hand = self.reached.hand;
+        let from = times.iter().min().copied().unwrap_or(hand.from);
+        let to = times.iter().max().map_or(hand.to, |last| *last + Duration::milliseconds(1));
+        let window = Window::ByTime { from, to: Some(to) };
         let (visibility, purpose) = (Visibility::PublicOnly, Purpose::Backfill);
         let request = ListRequest { window, visibility, purpose, max_rows: 0 };
         Publicity::OnDemand { source: engine.source.clone(), request }
