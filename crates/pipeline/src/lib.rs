@@ -52,6 +52,8 @@ pub use service::{Chore, Chores, Duty, MakeSource, Probe, Service};
 pub use settings::{
     CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamSettings, StreamsSettings,
 };
-pub use status::{BackfillStatus, DestinationStatus, GenerationStatus, QueueStatus, Status, StreamStatus};
+pub use status::{
+    BackfillStatus, DestinationStatus, GenerationStatus, QueueStatus, QuotaStatus, Status, StreamStatus,
+};
 pub use sync::{RunEnd, SyncOptions};
 pub use verify::{Check, DEFAULT_SAMPLE, Finding, Named, Verification, VerifyOptions};

@@ -162,6 +162,12 @@ impl Engine {
         })
     }
 
+    /// Historical loads, and what they would have to spend; no destination is asked.
+    pub async fn backfills(&self) -> Result<(Vec<BackfillStatus>, QuotaStatus)> {
+        let week = self.stores.ledger.week(self.stores.clock.now()).await?;
+        Ok((self.backfill_status().await?, self.quota_status(&week)))
+    }
+
     async fn backfill_status(&self) -> Result<Vec<BackfillStatus>> {
         let now = self.stores.clock.now();
         let week = self.stores.ledger.week(now).await?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clarion_core::{
     Backfill, Error, Event, Kind, Outcome, QuotaReport, RequestReport, RunReport, StreamName, StreamReport,
 };
-use clarion_pipeline::{BackfillOptions, BackfillStatus, Status, Writer};
+use clarion_pipeline::{BackfillOptions, BackfillStatus, QuotaStatus, Writer};
 
 use super::Session;
 
@@ -31,18 +31,18 @@ pub(crate) async fn follow(session: &Session, options: &BackfillOptions) -> Resu
     tracing::info!(span = options.id, "the service works on this backfill");
     let mut shown = 0;
     loop {
-        let status = session.wired.engine.status().await?;
-        let job = status.backfills.iter().find(|job| job.span == options.id);
+        let (jobs, quota) = session.wired.engine.backfills().await?;
+        let job = jobs.iter().find(|job| job.span == options.id);
         let job =
             job.ok_or_else(|| Error::new(Kind::Conflict, "the backfill is gone").with("span", &options.id))?;
         advance(session, job, &mut shown);
         if job.done {
             session.bars.finish();
-            return Ok(Followed::Ended(report(&status, job, Outcome::Done)));
+            return Ok(Followed::Ended(report(&quota, job, Outcome::Done)));
         }
-        if status.quota.left == Some(0) {
+        if quota.left == Some(0) {
             session.bars.finish();
-            return Ok(Followed::Paused(report(&status, job, Outcome::Paused)));
+            return Ok(Followed::Paused(report(&quota, job, Outcome::Paused)));
         }
         if let Ok(writer) = session.wired.writer("backfill").await {
             return Ok(Followed::Ours(Box::new(writer)));
@@ -70,8 +70,7 @@ fn advance(session: &Session, job: &BackfillStatus, shown: &mut u64) {
 }
 
 /// What the service did for the job, in the form of a run's report.
-fn report(status: &Status, job: &BackfillStatus, outcome: Outcome) -> Box<RunReport> {
-    let quota = &status.quota;
+fn report(quota: &QuotaStatus, job: &BackfillStatus, outcome: Outcome) -> Box<RunReport> {
     let streams =
         [("calls".to_owned(), StreamReport { fetched: job.calls_listed, ..StreamReport::default() })];
     Box::new(RunReport {
