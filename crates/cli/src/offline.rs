@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use clarion_core::{
-    Error, Fetched, Kind, ListRequest, Listed, PageSink, Purpose, RecordKey, Result, Source, SourceRecord,
-    StreamName, Usage, Visibility, Window,
+    Error, Fetched, Kind, ListRequest, Listed, PageSink, Purpose, ReadEnd, ReadRequest, RecordKey, Result,
+    Source, Usage, Visibility, Window,
 };
 
 /// Refuses every request.
@@ -27,7 +27,7 @@ impl Source for Offline {
         refused()
     }
 
-    async fn snapshot(&self, _stream: &StreamName, _purpose: Purpose) -> Result<Vec<SourceRecord>> {
+    async fn read(&self, _ask: ReadRequest<'_>, _sink: &mut dyn PageSink) -> Result<ReadEnd> {
         refused()
     }
 

@@ -11,6 +11,7 @@ mod budget;
 mod call;
 mod change;
 mod clock;
+mod declaration;
 mod destination;
 mod digest;
 mod entry;
@@ -24,6 +25,7 @@ mod ledger;
 mod name;
 mod normalise;
 mod observe;
+mod period;
 mod position;
 mod purged;
 mod report;
@@ -44,6 +46,7 @@ pub use budget::Recent;
 pub use call::{StatusClass, has_content};
 pub use change::{ChangeSet, RejectedValue, TableChange, Tombstone};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
+pub use declaration::{Bindings, Contract, DateUnit, Declaration, Fields, Paging, Template, built_in};
 pub use destination::{
     ChangedKeys, Destination, DestinationState, Load, LoadReport, LoadSpec, PurgeSpec, TableStats,
     check_journal,
@@ -60,11 +63,15 @@ pub use ledger::{Ask, Grant, Ledger, Purpose, Spent, WeekUse};
 pub use name::{JournalId, RecordKey, RunId, StreamName, TableName};
 pub use normalise::{Gone, Item, MakeNormaliser, Normalise};
 pub use observe::{Event, Observer, RunSummary, Silent};
+pub use period::Period;
 pub use position::{Position, SegmentNo};
 pub use purged::Purged;
 pub use report::{DestinationReport, Outcome, QuotaReport, RequestReport, RunReport, StreamReport};
 pub use schema::{Column, ColumnType, KIND_METADATA, TableSchema};
-pub use source::{Fetched, ListRequest, Listed, PageSink, Source, SourceRecord, Usage, Visibility, Window};
+pub use source::{
+    Collected, Fetched, ListRequest, Listed, PageSink, ReadEnd, ReadRequest, Source, SourceRecord, Usage,
+    Visibility, Window,
+};
 pub use state::{Progress, Rejected, RunRecord, Slice, Span, StateStore};
 pub use stop::Stop;
 pub use time::{Timestamp, format_timestamp, from_millis, parse_date_or_age, parse_timestamp, week_start};

@@ -1,11 +1,11 @@
-//! The source's port: listings that prove themselves, details, snapshots.
+//! The source's port: listings that prove themselves, details, declared streams.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Purpose, RecordKey, Result, StreamName, Timestamp};
+use crate::{Bindings, Declaration, Purpose, RecordKey, Result, Timestamp};
 
 #[async_trait]
 pub trait Source: Send + Sync {
@@ -26,8 +26,20 @@ pub trait Source: Send + Sync {
     /// The details of one call.
     async fn details(&self, id: &RecordKey, purpose: Purpose) -> Result<Fetched>;
 
-    /// All records of a snapshot stream (`users`).
-    async fn snapshot(&self, stream: &StreamName, purpose: Purpose) -> Result<Vec<SourceRecord>>;
+    /// Reads the records of a declared stream: all of one read, which its bindings tell from the others.
+    ///
+    /// # Behavior
+    /// - Pages go to `sink` as they come. A record may be given more than once, also when the list shifted and is
+    ///   read again.
+    /// - A record's key is its one key field as text, or the JSON array of its key fields, which are texts, numbers
+    ///   or booleans. A record that lacks one of them is nameless ([`RecordKey::is_nameless`]).
+    /// - Bytes of a record are verbatim; `adds` and `_metadata` follow the vendor's fields.
+    /// - `Complete` means that the server gave all it says there is. Where offsets do not reach, or where rows kept
+    ///   shifting, it is `Unproven`; a server that does not do what was asked is `Protocol`.
+    /// - `Missing` is a 404 of a stream that is read by id; `Unavailable` a 404 or 403 of any other endpoint that the
+    ///   contract does not promise. Neither ends anything else.
+    /// - Another host than the vendor's gets no credentials, and takes nothing of the vendor's quota and pace.
+    async fn read(&self, ask: ReadRequest<'_>, sink: &mut dyn PageSink) -> Result<ReadEnd>;
 
     /// One request that shows whether the credentials work.
     async fn check(&self) -> Result<()>;
@@ -51,6 +63,18 @@ pub trait PageSink: Send {
     async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()>;
 }
 
+/// Keeps every page, for lists that are short.
+#[derive(Debug, Default)]
+pub struct Collected(pub Vec<SourceRecord>);
+
+#[async_trait]
+impl PageSink for Collected {
+    async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
+        self.0.extend(records);
+        Ok(())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListRequest {
     pub window: Window,
@@ -58,6 +82,26 @@ pub struct ListRequest {
     pub purpose: Purpose,
     /// Only for `ByTime`; 0 = to the end of the window.
     pub max_rows: u64,
+}
+
+/// One read of a declared stream.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadRequest<'a> {
+    pub stream: &'a Declaration,
+    pub bindings: &'a Bindings,
+    pub purpose: Purpose,
+}
+
+/// How a read ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadEnd {
+    Complete,
+    /// There is no such record.
+    Missing,
+    /// There is no such endpoint on this workspace.
+    Unavailable {
+        status: u16,
+    },
 }
 
 /// What to list.

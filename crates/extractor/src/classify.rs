@@ -42,6 +42,10 @@ pub(crate) fn answer(ask: &Ask, answer: &Answer, now: Timestamp) -> Verdict {
         429 => Verdict::Refused(answer.retry_after.as_deref().and_then(|text| wait(text, now))),
         502 => Verdict::BadGateway,
         500 | 501 | 503 | 504 => Verdict::Passing(unavailable(ask, status)),
+        300..=399 => Verdict::Final(
+            failed(ask, Kind::Protocol, "the answer points elsewhere, and is not followed", status)
+                .hint("give the address that it points to, if it is to be trusted"),
+        ),
         _ => Verdict::Final(failed(
             ask,
             Kind::Protocol,
@@ -90,12 +94,18 @@ pub(crate) fn not_found(ask: &Ask) -> Error {
     failed(ask, Kind::Remote, "the vendor knows no such endpoint", 404).hint("check source.base_url")
 }
 
+/// A 401 or 403 of a host that gets no credentials of the vendor's.
+pub(crate) fn stranger(ask: &Ask, status: u16) -> Error {
+    failed(ask, Kind::Refused, "the host refused the request", status)
+        .hint("put what it asks for into the stream's `headers`")
+}
+
 pub(crate) fn failed(ask: &Ask, kind: Kind, message: &str, status: u16) -> Error {
     Error::new(kind, message).with("request", request(ask)).with("status", status)
 }
 
 fn request(ask: &Ask) -> String {
-    format!("GET {}", ask.path)
+    format!("GET {}", ask.shown())
 }
 
 /// `Retry-After`: seconds, or a date.

@@ -9,8 +9,9 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::declared::is_same_host;
 use crate::settings::{Credentials, SourceSettings};
-use crate::transport::{Answer, Ask, Fault, Transport};
+use crate::transport::{Answer, Ask, Fault, Place, Transport};
 
 /// A host that does not even accept a connection for this long is down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,43 +24,89 @@ pub(crate) struct HttpTransport {
     base: Url,
 }
 
+/// Any other host over HTTP: nothing of what is meant for the vendor is known here.
+pub(crate) struct ForeignTransport {
+    client: Client,
+    /// Where not to go: the vendor's requests go through its own gate.
+    base: Url,
+}
+
 impl HttpTransport {
     pub(crate) fn new(settings: &SourceSettings, credentials: &Credentials) -> Result<Self> {
-        let client = Client::builder()
-            .default_headers(headers(settings, credentials)?)
-            .user_agent(concat!("clarion/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(settings.request_timeout)
-            .pool_max_idle_per_host(settings.concurrency)
-            .tcp_nodelay(true)
-            // A redirect would carry the credentials to wherever it points.
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(|error| Error::new(Kind::Config, "the HTTP client cannot be set up").source(error))?;
+        let client = client(settings, headers(settings, credentials)?)?;
         Ok(Self { client, base: settings.url()? })
     }
 
-    fn url(&self, ask: &Ask) -> Url {
-        let mut url = self.base.clone();
-        let path = format!("{}{}", self.base.path().trim_end_matches('/'), ask.path);
-        url.set_path(&path);
-        if !ask.params.is_empty() {
-            url.query_pairs_mut().extend_pairs(&ask.params);
+    /// The address of an ask; `None` at another host, where the credentials must not go.
+    fn url(&self, ask: &Ask) -> Option<Url> {
+        match &ask.place {
+            Place::Path(path) => Some(below(&self.base, path)),
+            Place::Url(url) => is_same_host(&self.base, url).then(|| url.clone()),
         }
-        url
+    }
+}
+
+impl ForeignTransport {
+    pub(crate) fn new(settings: &SourceSettings) -> Result<Self> {
+        let accept = (ACCEPT, HeaderValue::from_static("application/json"));
+        let client = client(settings, HeaderMap::from_iter([accept]))?;
+        Ok(Self { client, base: settings.url()? })
     }
 }
 
 #[async_trait]
 impl Transport for HttpTransport {
     async fn get(&self, ask: &Ask) -> Result<Answer, Fault> {
-        let response = self.client.get(self.url(ask)).send().await.map_err(fault)?;
-        let status = response.status().as_u16();
-        let retry_after =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body = read(response).await?;
-        Ok(Answer { status, retry_after, body })
+        let elsewhere = Fault { what: "another host than the vendor's", source: None };
+        send(&self.client, self.url(ask).ok_or(elsewhere)?, ask).await
     }
+}
+
+#[async_trait]
+impl Transport for ForeignTransport {
+    async fn get(&self, ask: &Ask) -> Result<Answer, Fault> {
+        match &ask.place {
+            Place::Url(url) if !is_same_host(&self.base, url) => send(&self.client, url.clone(), ask).await,
+            _ => Err(Fault { what: "the vendor's own host", source: None }),
+        }
+    }
+}
+
+/// The address of a path below `base`.
+pub(crate) fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url
+}
+
+fn client(settings: &SourceSettings, headers: HeaderMap) -> Result<Client> {
+    Client::builder()
+        .default_headers(headers)
+        .user_agent(concat!("clarion/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(settings.request_timeout)
+        .pool_max_idle_per_host(settings.concurrency)
+        .tcp_nodelay(true)
+        // A redirect would carry the credentials to wherever it points.
+        .redirect(redirect::Policy::none())
+        .build()
+        .map_err(|error| Error::new(Kind::Config, "the HTTP client cannot be set up").source(error))
+}
+
+async fn send(client: &Client, mut url: Url, ask: &Ask) -> Result<Answer, Fault> {
+    if !ask.params.is_empty() {
+        url.query_pairs_mut().extend_pairs(&ask.params);
+    }
+    let mut request = client.get(url);
+    for (name, value) in &ask.headers {
+        request = request.header(name, value);
+    }
+    let response = request.send().await.map_err(fault)?;
+    let status = response.status().as_u16();
+    let retry_after =
+        response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = read(response).await?;
+    Ok(Answer { status, retry_after, body })
 }
 
 /// Reads the body, bounded, copying only what comes in pieces.

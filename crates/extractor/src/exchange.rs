@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clarion_core::{Clock, Error, Event, Kind, Observer, Purpose, Result, Retry};
+use clarion_core::{Clock, Error, Event, Kind, Observer, Purpose, Result, Retry, StreamName};
 use tokio::time::Instant;
 
 use crate::classify::{self, Verdict};
 use crate::gate::Gate;
 use crate::records::Unreadable;
 use crate::retry::Waits;
-use crate::streams::{Read, StreamSpec};
 use crate::transport::{Answer, Ask, Fault, Transport};
 use crate::usage::Counter;
 
@@ -28,14 +27,16 @@ pub(crate) struct Exchange {
     pub(crate) usage: Counter,
     /// After a 429 that names no time.
     pub(crate) rate_limit_wait: Duration,
+    /// Whether this leads to the vendor, whose refusal of the credentials ends everything.
+    pub(crate) is_vendor: bool,
 }
 
 /// What came of a request.
 #[derive(Debug)]
 pub(crate) enum Reply<T> {
     Read(T),
-    /// 404.
-    Missing,
+    /// 404, or a 403 that [`Absent::Endpoint`] allows.
+    Missing(u16),
     /// 502 on a page that may be asked for in smaller pieces.
     TooLarge,
 }
@@ -43,11 +44,23 @@ pub(crate) enum Reply<T> {
 /// A request with what the gate and the ledger have to know about it.
 #[derive(Clone, Copy)]
 pub(crate) struct Errand<'a> {
-    pub(crate) spec: &'static StreamSpec,
+    pub(crate) stream: &'a StreamName,
     pub(crate) purpose: Purpose,
     pub(crate) ask: &'a Ask,
     /// Whether a 502 is first a sign of size.
     pub(crate) divisible: bool,
+    pub(crate) absent: Absent,
+}
+
+/// What may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// Nothing: a 404 is an error.
+    Nothing,
+    /// The record: 404.
+    Record,
+    /// The endpoint, which the contract does not promise: 404 and 403.
+    Endpoint,
 }
 
 /// How often one request failed in each way.
@@ -75,8 +88,8 @@ impl Exchange {
     ) -> Result<Reply<T>> {
         let mut trials = Trials { waits: Waits::new(), refusals: 0, sent: false };
         loop {
-            self.gate.pass(&errand.spec.name, errand.purpose).await?;
-            self.usage.sent(&errand.spec.name, errand.purpose, trials.sent);
+            self.gate.pass(errand.stream, errand.purpose).await?;
+            self.usage.sent(errand.stream, errand.purpose, trials.sent);
             trials.sent = true;
             let begun = Instant::now();
             let answer = self.transport.get(errand.ask).await;
@@ -94,7 +107,7 @@ impl Exchange {
 
     fn tell(&self, errand: Errand<'_>, outcome: &'static str, begun: Instant) {
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let stream = errand.spec.name.clone();
+        let stream = errand.stream.clone();
         self.observer.notice(Event::Requested { stream, purpose: errand.purpose, outcome, millis });
     }
 
@@ -116,12 +129,18 @@ impl Exchange {
                 Err(Unreadable::NoJson) => again(classify::no_json(ask), trials),
                 Err(Unreadable::Wrong(error)) => Err(error),
             },
-            Verdict::Missing if errand.spec.read == Read::ById => Ok(Step::Done(Reply::Missing)),
+            Verdict::Missing if errand.absent != Absent::Nothing => {
+                Ok(Step::Done(Reply::Missing(answer.status)))
+            }
             Verdict::Missing => Err(classify::not_found(ask)),
+            Verdict::Credentials(_) if errand.absent == Absent::Endpoint && answer.status == 403 => {
+                Ok(Step::Done(Reply::Missing(answer.status)))
+            }
             Verdict::BadGateway if errand.divisible => Ok(Step::Done(Reply::TooLarge)),
             Verdict::BadGateway => again(classify::unavailable(ask, 502), trials),
             Verdict::Passing(error) => again(error, trials),
             Verdict::Refused(wait) => self.refused(ask, wait, trials).map(|()| Step::Again(None)),
+            Verdict::Credentials(_) if !self.is_vendor => Err(classify::stranger(ask, answer.status)),
             Verdict::Credentials(error) => {
                 self.gate.shut();
                 Err(error)

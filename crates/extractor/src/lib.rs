@@ -7,8 +7,10 @@
 
 mod classify;
 mod client;
+mod declared;
 mod exchange;
 mod gate;
+mod jsonpath;
 mod listing;
 mod paging;
 mod records;
@@ -19,6 +21,7 @@ mod streams;
 mod transport;
 mod usage;
 
+pub use declared::check;
 pub use settings::{Credentials, SourceSettings};
 pub use source::ClariSource;
-pub use transport::{Answer, Ask, Fault, Transport};
+pub use transport::{Answer, Ask, Fault, Place, Transport};

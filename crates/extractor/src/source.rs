@@ -4,25 +4,28 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clarion_core::{
-    Clock, Error, Fetched, Kind, Ledger, ListRequest, Listed, Observer, PageSink, Purpose, RecordKey, Result,
-    Source, SourceRecord, StreamName, Usage, Visibility, Window,
+    Clock, Error, Fetched, Kind, Ledger, ListRequest, Listed, Observer, PageSink, Purpose, ReadEnd,
+    ReadRequest, RecordKey, Result, Source, Usage, Visibility, Window,
 };
 
 use crate::classify;
-use crate::client::HttpTransport;
-use crate::exchange::{Errand, Exchange, Reply};
+use crate::client::{ForeignTransport, HttpTransport};
+use crate::declared::Declared;
+use crate::exchange::{Absent, Errand, Exchange, Reply};
 use crate::gate::Gate;
 use crate::listing::Calls;
 use crate::records;
 use crate::settings::{Credentials, SourceSettings};
-use crate::streams::{self, CALL_DETAILS};
+use crate::streams::CALL_DETAILS;
 use crate::transport::{Ask, Transport};
 use crate::usage::Counter;
 
 /// Clari Copilot over its REST API. Every request of every method passes one gate.
 pub struct ClariSource {
+    /// To the vendor.
     exchange: Arc<Exchange>,
     calls: Calls,
+    declared: Declared,
 }
 
 impl ClariSource {
@@ -34,8 +37,11 @@ impl ClariSource {
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
         settings.validate()?;
-        let transport = Arc::new(HttpTransport::new(&settings, &credentials)?);
-        Ok(Self::with_transport(&settings, transport, ledger, clock, observer))
+        let wires = Wires {
+            home: Arc::new(HttpTransport::new(&settings, &credentials)?),
+            abroad: Arc::new(ForeignTransport::new(&settings)?),
+        };
+        Self::over(&settings, wires, ledger, clock, observer)
     }
 
     /// Over another wire than HTTP: a scripted one, for tests.
@@ -45,19 +51,42 @@ impl ClariSource {
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
-    ) -> Self {
-        let gate = Gate::new(settings, ledger, Arc::clone(&clock), Arc::clone(&observer));
-        let rate_limit_wait = settings.rate_limit_wait;
-        let exchange = Arc::new(Exchange {
-            gate,
-            transport,
-            clock,
-            observer: Arc::clone(&observer),
-            usage: Counter::default(),
-            rate_limit_wait,
-        });
-        Self { calls: Calls::new(Arc::clone(&exchange), observer), exchange }
+    ) -> Result<Self> {
+        let wires = Wires { home: Arc::clone(&transport), abroad: transport };
+        Self::over(settings, wires, ledger, clock, observer)
     }
+
+    fn over(
+        settings: &SourceSettings,
+        wires: Wires,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self> {
+        let exchange = |transport, gate, is_vendor| {
+            Arc::new(Exchange {
+                gate,
+                transport,
+                clock: Arc::clone(&clock),
+                observer: Arc::clone(&observer),
+                usage: Counter::default(),
+                rate_limit_wait: settings.rate_limit_wait,
+                is_vendor,
+            })
+        };
+        let to_vendor = Gate::new(settings, ledger, Arc::clone(&clock), Arc::clone(&observer));
+        let home = exchange(wires.home, to_vendor, true);
+        let to_others = Gate::abroad(settings, Arc::clone(&clock), Arc::clone(&observer));
+        let abroad = exchange(wires.abroad, to_others, false);
+        let calls = Calls::new(Arc::clone(&home), Arc::clone(&observer));
+        let declared = Declared { home: Arc::clone(&home), abroad, base: settings.url()? };
+        Ok(Self { exchange: home, calls, declared })
+    }
+}
+
+struct Wires {
+    home: Arc<dyn Transport>,
+    abroad: Arc<dyn Transport>,
 }
 
 #[async_trait]
@@ -71,31 +100,23 @@ impl Source for ClariSource {
     }
 
     async fn details(&self, id: &RecordKey, purpose: Purpose) -> Result<Fetched> {
-        let ask = Ask { path: CALL_DETAILS.path, params: vec![("id", id.as_str().to_owned())] };
-        let errand = Errand { spec: &CALL_DETAILS, purpose, ask: &ask, divisible: false };
+        let ask = Ask::of(CALL_DETAILS.path, vec![("id", id.as_str().to_owned())]);
+        let stream = &CALL_DETAILS.name;
+        let errand = Errand { stream, purpose, ask: &ask, divisible: false, absent: Absent::Record };
         match self.exchange.run(errand, |body| records::single(&CALL_DETAILS, body)).await {
             Ok(Reply::Read(record)) if record.key == *id => Ok(Fetched::Record(record)),
             Ok(Reply::Read(_)) => {
                 let message = "the vendor sent the details of another call than the one asked for";
                 Err(Error::new(Kind::Protocol, message).with("stream", "call_details").with("id", id))
             }
-            Ok(Reply::Missing) => Ok(Fetched::Missing),
+            Ok(Reply::Missing(_)) => Ok(Fetched::Missing),
             Ok(Reply::TooLarge) => Err(classify::unavailable(&ask, 502).with("id", id)),
             Err(error) => Err(error.with("id", id)),
         }
     }
 
-    async fn snapshot(&self, stream: &StreamName, purpose: Purpose) -> Result<Vec<SourceRecord>> {
-        let spec = streams::snapshot(stream).ok_or_else(|| {
-            Error::new(Kind::Config, "not a stream that is read whole").with("stream", stream)
-        })?;
-        let ask = Ask { path: spec.path, params: Vec::new() };
-        let errand = Errand { spec, purpose, ask: &ask, divisible: false };
-        match self.exchange.run(errand, |body| records::page(spec, body)).await? {
-            Reply::Read(page) => Ok(page.rows),
-            Reply::Missing => Err(classify::not_found(&ask)),
-            Reply::TooLarge => Err(classify::unavailable(&ask, 502)),
-        }
+    async fn read(&self, ask: ReadRequest<'_>, sink: &mut dyn PageSink) -> Result<ReadEnd> {
+        self.declared.read(ask, sink).await
     }
 
     async fn check(&self) -> Result<()> {
@@ -108,6 +129,7 @@ impl Source for ClariSource {
 
     fn halt(&self) {
         self.exchange.gate.halt();
+        self.declared.abroad.gate.halt();
     }
 
     async fn settle(&self) -> Result<()> {

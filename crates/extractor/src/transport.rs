@@ -1,7 +1,10 @@
 //! The wire as a seam: one request out, one answer or one fault back.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use reqwest::Url;
 
 /// Sends one request and reads the whole answer. Tests script it; [`crate::ClariSource::new`] uses HTTP.
 #[async_trait]
@@ -9,11 +12,21 @@ pub trait Transport: Send + Sync {
     async fn get(&self, ask: &Ask) -> Result<Answer, Fault>;
 }
 
-/// What to ask for: path and query, never a credential.
+/// What to ask for: place and query, never a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
-    pub path: &'static str,
-    pub params: Vec<(&'static str, String)>,
+    pub place: Place,
+    pub params: Vec<(Cow<'static, str>, String)>,
+    /// Sent beside those that every request has. Their values may be secrets.
+    pub headers: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Below the vendor's address, encoded.
+    Path(Cow<'static, str>),
+    /// Anywhere, also at another host.
+    Url(Url),
 }
 
 #[derive(Debug, Clone)]
@@ -33,6 +46,20 @@ pub struct Fault {
 }
 
 impl Ask {
+    /// Of an endpoint of the vendor's.
+    pub(crate) fn of(path: &'static str, params: Vec<(&'static str, String)>) -> Self {
+        let params = params.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
+        Self { place: Place::Path(Cow::Borrowed(path)), params, headers: Vec::new() }
+    }
+
+    /// For messages: the path, and the host where it is not the vendor's; never a query.
+    pub fn shown(&self) -> String {
+        match &self.place {
+            Place::Path(path) => path.to_string(),
+            Place::Url(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
+        }
+    }
+
     /// For messages: `name=value` pairs as sent.
     pub(crate) fn parameters(&self) -> String {
         let pairs: Vec<_> = self.params.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use clarion_core::{Fetched, Kind, Purpose, RecordKey, Retry, Source, StreamName};
+use clarion_core::{Fetched, Kind, Purpose, RecordKey, Retry, Source};
 use clarion_extractor::{Answer, Ask, Fault, Transport};
 
-use crate::support::{Call, Rig, Vendor, by_time};
+use crate::support::{Call, Rig, Vendor, by_time, read};
 
 /// Gives scripted answers, the last one for ever.
 struct Script {
@@ -101,7 +101,7 @@ async fn a_refused_parameter_is_named() {
 async fn a_missing_call_is_missing_and_a_missing_endpoint_an_error() {
     let (rig, _) = script(&[(404, "{}")]);
     assert_eq!(rig.source.details(&key(), Purpose::Ready).await.unwrap(), Fetched::Missing);
-    let error = rig.source.snapshot(&StreamName::USERS, Purpose::Forward).await.unwrap_err();
+    let error = read(&rig.source, "users").await.unwrap_err();
     assert_eq!((error.kind(), error.retry_class()), (Kind::Remote, Retry::Permanent));
 }
 
@@ -121,11 +121,9 @@ async fn refused_credentials_stop_everything_that_has_not_left() {
 #[tokio::test(start_paused = true)]
 async fn users_come_with_their_bytes() {
     let (rig, _) = script(&[(200, "{\"users\":[{\"id\":\"u1\",\n\"n\":1.50},{\"id\":2}]}")]);
-    let users = rig.source.snapshot(&StreamName::USERS, Purpose::Forward).await.unwrap();
+    let users = read(&rig.source, "users").await.unwrap();
     assert_eq!(users[0].data, "{\"id\":\"u1\", \"n\":1.50}");
     assert_eq!(users[1].key.as_str(), "2");
-    let unknown = rig.source.snapshot(&StreamName::of("dreams"), Purpose::Forward).await.unwrap_err();
-    assert_eq!(unknown.kind(), Kind::Config);
 }
 
 #[tokio::test(start_paused = true)]

@@ -194,7 +194,7 @@ async fn a_page_too_large_is_halved_once_and_for_all() {
         rig.list(modified(), 0).await.0.unwrap();
         let large = vendor.world().asked[before..]
             .iter()
-            .filter(|ask| ask.params.contains(&("limit", "100".into())))
+            .filter(|ask| ask.params.contains(&("limit".into(), "100".into())))
             .count();
         assert_eq!(large, 0, "the size is remembered");
     }

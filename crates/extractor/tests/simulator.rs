@@ -4,23 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clarion_core::{
-    Fetched, Kind, ListRequest, PageSink, Purpose, RecordKey, Result, Silent, Source, SourceRecord,
-    StreamName, SystemClock, Visibility,
+    Collected, Fetched, Kind, ListRequest, Purpose, RecordKey, Silent, Source, SystemClock, Visibility,
 };
 use clarion_extractor::{ClariSource, Credentials, SourceSettings};
 use clarion_simulator::{Options, Simulator};
 
-use crate::support::{MemoryLedger, by_time, modified};
-
-struct Collected(Vec<SourceRecord>);
-
-#[async_trait::async_trait]
-impl PageSink for Collected {
-    async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
-        self.0.extend(records);
-        Ok(())
-    }
-}
+use crate::support::{MemoryLedger, by_time, modified, read};
 
 async fn simulator(calls: usize, rate: u32, faults: Option<&str>) -> Simulator {
     let options = Options { calls, turns: 5, rate, faults: faults.map(str::to_owned), ..Options::default() };
@@ -48,7 +37,7 @@ async fn read_all(simulator: &Simulator, source: &ClariSource, details: usize) {
     for window in [by_time(), modified()] {
         let request =
             ListRequest { window, visibility: Visibility::All, purpose: Purpose::Forward, max_rows: 0 };
-        let mut sink = Collected(Vec::new());
+        let mut sink = Collected::default();
         source.list(request, &mut sink).await.unwrap();
         let given: BTreeSet<String> = sink.0.iter().map(|record| record.key.to_string()).collect();
         // By time, calls without one are not there; by change, all are.
@@ -66,7 +55,7 @@ async fn read_all(simulator: &Simulator, source: &ClariSource, details: usize) {
         let given: serde_json::Value = serde_json::from_slice(&record.data).unwrap();
         assert_eq!(given, expected);
     }
-    let users = source.snapshot(&StreamName::USERS, Purpose::Forward).await.unwrap();
+    let users = read(source, "users").await.unwrap();
     assert_eq!(users.len(), simulator.control().collection("users").len());
 }
 
@@ -121,10 +110,7 @@ async fn a_wrong_password_is_refused_once() {
     let simulator = simulator(5, 0, None).await;
     let (source, _) = source(&simulator, 0.0, "wrong");
     assert_eq!(source.check().await.unwrap_err().kind(), Kind::Credentials);
-    assert_eq!(
-        source.snapshot(&StreamName::USERS, Purpose::Forward).await.unwrap_err().kind(),
-        Kind::Credentials
-    );
+    assert_eq!(read(&source, "users").await.unwrap_err().kind(), Kind::Credentials);
     assert_eq!(simulator.control().count(), 1);
     simulator.stop().await;
 }

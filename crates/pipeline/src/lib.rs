@@ -49,9 +49,7 @@ pub use plan::{Plan, PlanLine, PlanOptions};
 pub use purge::{Purge, PurgedDestination, PurgedJournal};
 pub use schedule::{Schedule, ScheduleSettings};
 pub use service::{Chore, Chores, Duty, MakeSource, Probe, Service};
-pub use settings::{
-    CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamSettings, StreamsSettings,
-};
+pub use settings::{CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamsSettings};
 pub use status::{
     BackfillStatus, DestinationStatus, GenerationStatus, QueueStatus, QuotaStatus, Status, StreamStatus,
 };

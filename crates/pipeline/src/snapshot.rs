@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use clarion_core::{Event, Fingerprint, Known, Purpose, RecordKey, Result, SourceRecord, StreamName, fault};
+use clarion_core::{
+    Bindings, Collected, Error, Event, Fingerprint, Kind, Known, Purpose, ReadEnd, ReadRequest, RecordKey,
+    Result, SourceRecord, StreamName, fault,
+};
 
 use crate::engine::Engine;
 use crate::judge::{self, Version};
@@ -26,7 +29,7 @@ pub(crate) async fn sync_snapshot(
     accept_deletes: bool,
 ) -> Result<()> {
     let _phase = Phase::begin(engine.stores.observer.as_ref(), stream.clone(), None);
-    let records = engine.source.snapshot(stream, Purpose::Forward).await?;
+    let records = read_whole(engine, stream, Purpose::Forward).await?;
     let fetched = records.len() as u64;
     let records: Vec<_> = records.into_iter().filter(|record| !recorder.is_about_purged(record)).collect();
     let (nameless, records): (Vec<_>, Vec<_>) =
@@ -61,6 +64,27 @@ pub(crate) async fn sync_snapshot(
         Absences { recorder, tally, guard }.note(stream, &last).await?;
     }
     recorder.flush().await
+}
+
+/// Every record of a stream that is read whole.
+pub(crate) async fn read_whole(
+    engine: &Engine,
+    stream: &StreamName,
+    purpose: Purpose,
+) -> Result<Vec<SourceRecord>> {
+    let declaration = engine
+        .streams
+        .declaration(stream)
+        .ok_or_else(|| Error::new(Kind::Config, "there is no such stream").with("stream", stream))?;
+    let mut all = Collected::default();
+    let ask = ReadRequest { stream: declaration, bindings: &Bindings::default(), purpose };
+    match engine.source.read(ask, &mut all).await? {
+        ReadEnd::Complete => Ok(all.0),
+        ReadEnd::Missing | ReadEnd::Unavailable { .. } => {
+            Err(Error::new(Kind::Remote, "the endpoint is not available on this workspace")
+                .with("stream", stream))
+        }
+    }
 }
 
 /// Compares what is known with a complete snapshot.

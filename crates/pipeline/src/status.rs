@@ -198,7 +198,7 @@ impl Engine {
         let streams = [
             (StreamName::CALLS, "incremental by last_modified_time", settings.calls.enabled),
             (StreamName::CALL_DETAILS, "full loads", settings.call_details.enabled),
-            (StreamName::USERS, "snapshot", settings.users.enabled),
+            (StreamName::USERS, "snapshot", settings.is_enabled(&StreamName::USERS)),
         ];
         let mut status = Vec::new();
         for (stream, mode, enabled) in streams {

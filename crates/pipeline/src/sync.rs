@@ -188,7 +188,7 @@ impl Engine {
             return self.fetch_asked(recorder, tally).await;
         }
         let wanted = |stream: &StreamName| options.streams.is_empty() || options.streams.contains(stream);
-        if self.streams.users.enabled && wanted(&StreamName::USERS) {
+        if self.streams.is_enabled(&StreamName::USERS) && wanted(&StreamName::USERS) {
             let done = sync_snapshot(self, recorder, tally, &StreamName::USERS, options.accept_deletes).await;
             note(tally, done)?;
         }

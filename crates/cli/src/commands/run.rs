@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Result;
-use clarion_core::{Clock, Stop, SystemClock};
+use clarion_core::{Clock, Stop, StreamName, SystemClock};
 use clarion_pipeline::{Backfills, Duty, Schedule, Service};
 use clarion_server::{Alerts, Health, Metrics, Server};
 use tokio::sync::Notify;
@@ -64,7 +64,7 @@ fn watchers(settings: &Settings, schedule: &Schedule, clock: &dyn Clock) -> Resu
     let streams = [
         ("calls", settings.streams.calls.enabled),
         ("call_details", settings.streams.call_details.enabled),
-        ("users", settings.streams.users.enabled),
+        ("users", settings.streams.is_enabled(&StreamName::USERS)),
     ];
     let streams: Vec<&str> = streams.into_iter().filter(|stream| stream.1).map(|stream| stream.0).collect();
     let destinations: Vec<&str> = settings.destinations.iter().map(|settings| &*settings.name).collect();

@@ -1,18 +1,19 @@
 //! An unknown key is an error that names the nearest known one.
 
-use clarion_core::{Error, Kind, Result};
+use clarion_core::{Declaration, Error, Kind, Result};
 use clarion_server::AlertSettings;
 use config::{Map, Value, ValueKind};
 use serde_json::Value as Json;
 
 use super::Settings;
 
-/// Sections whose keys the user chooses.
-const OPEN: [&str; 1] = ["source.headers"];
+/// Sections of a stream whose keys the user chooses, as in `source.headers`.
+const OPEN: [&str; 3] = ["params", "headers", "adds"];
 
 pub(super) fn check(given: &Map<String, Value>) -> Result<()> {
     // The defaults have every key, and a sample of each list: what is not among them does not exist.
-    let samples = Settings { alerts: vec![AlertSettings::default()], ..Settings::default() };
+    let mut samples = Settings { alerts: vec![AlertSettings::default()], ..Settings::default() };
+    samples.streams.custom.push(Declaration::default());
     let known = serde_json::to_value(samples)
         .map_err(|error| Error::new(Kind::Config, "the defaults cannot be shown").source(error))?;
     check_table(given, &known, "")
@@ -25,7 +26,7 @@ fn check_table(given: &Map<String, Value>, known: &Json, path: &str) -> Result<(
             return Err(unknown(&here, name, known, value));
         };
         match (&value.kind, inner) {
-            (ValueKind::Table(table), Json::Object(_)) if !OPEN.contains(&here.as_str()) => {
+            (ValueKind::Table(table), Json::Object(_)) if !is_open(&here, name) => {
                 check_table(table, inner, &here)?;
             }
             (ValueKind::Array(items), Json::Array(samples)) => {
@@ -39,6 +40,10 @@ fn check_table(given: &Map<String, Value>, known: &Json, path: &str) -> Result<(
         }
     }
     Ok(())
+}
+
+fn is_open(path: &str, name: &str) -> bool {
+    path == "source.headers" || path.starts_with("streams.") && OPEN.contains(&name)
 }
 
 fn unknown(path: &str, name: &str, known: &Json, value: &Value) -> Error {

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clarion_core::{Error, Kind, Result};
-use clarion_pipeline::Schedule;
+use clarion_pipeline::{Schedule, StreamsSettings};
 use config::{Config, Environment, File, FileFormat, Map, Source as _, Value};
+use serde::Serialize;
 
 use super::{Effective, Settings, destination, known_keys};
 
@@ -22,6 +23,7 @@ pub(crate) struct Loaded {
 pub(crate) fn load(files: &[PathBuf], data_dir: Option<&Path>) -> Result<Loaded> {
     let data_dir = data_dir.unwrap_or(Path::new(".")).to_path_buf();
     let mut layers = Config::builder();
+    let defaults = Config::try_from(&Defaults::default()).map_err(|error| unreadable(&error))?;
     for file in files_to_read(files)? {
         layers = layers.add_source(File::from(file).format(FileFormat::Toml));
     }
@@ -30,11 +32,20 @@ pub(crate) fn load(files: &[PathBuf], data_dir: Option<&Path>) -> Result<Loaded>
     let given = layers.add_source(environment).build().map_err(|error| unreadable(&error))?;
     let given_map = given.collect().map_err(|error| unreadable(&error))?;
     known_keys::check(&given_map)?;
-    let settings: Settings = given.try_deserialize().map_err(|error| unreadable(&error))?;
+    let layered = Config::builder().add_source(defaults).add_source(given).build();
+    let settings: Settings = layered.and_then(Config::try_deserialize).map_err(|error| unreadable(&error))?;
     settings.source.validate()?;
+    settings.streams.check()?;
+    settings.streams.declared().try_for_each(clarion_extractor::check)?;
     destination::check(&settings.destinations)?;
     Schedule::parse(&settings.schedule, "")?;
     Ok(Loaded { effective: Effective { settings, data_dir }, given: given_map })
+}
+
+/// The built-in streams are data: what users write of one is laid over it key by key.
+#[derive(Default, Serialize)]
+struct Defaults {
+    streams: StreamsSettings,
 }
 
 fn files_to_read(files: &[PathBuf]) -> Result<Vec<PathBuf>> {

@@ -52,14 +52,27 @@ fn visit(value: &Json, given: Option<&Value>, key: String, lines: &mut Vec<Line>
         (value, _) => {
             let origin =
                 given.map_or("default", |given| given.origin().unwrap_or("the environment")).to_owned();
-            lines.push(Line { value: masked(&key, value), key, origin });
+            // A stream has many keys that most streams leave empty.
+            let is_idle = given.is_none() && key.starts_with("streams.") && is_empty(value);
+            if !is_idle {
+                lines.push(Line { value: masked(&key, value), key, origin });
+            }
         }
+    }
+}
+
+fn is_empty(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.is_empty(),
+        Json::Object(fields) => fields.is_empty(),
+        Json::Array(items) => items.is_empty(),
+        _ => false,
     }
 }
 
 /// The value, without the password of a URL and without header values.
 fn masked(key: &str, value: &Json) -> String {
-    if key.starts_with("source.headers.") {
+    if key.contains("headers.") {
         return "\"***\"".to_owned();
     }
     if let Json::String(text) = value

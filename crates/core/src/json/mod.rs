@@ -6,12 +6,14 @@
 
 mod parse;
 mod skim;
+mod tree;
 mod write;
 
 use std::borrow::Cow;
 
 pub use parse::SyntaxError;
 pub use skim::skim;
+pub use tree::{Node, Shape};
 
 /// A JSON value that borrows from the text it was read from.
 #[derive(Debug, Clone, PartialEq)]

@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
         if self.at == start { Err(self.error("expected a digit")) } else { Ok(()) }
     }
 
-    fn string(&mut self) -> Parsed<Cow<'a, str>> {
+    pub(super) fn string(&mut self) -> Parsed<Cow<'a, str>> {
         self.at += 1;
         let start = self.at;
         let end = self.plain_end()?;

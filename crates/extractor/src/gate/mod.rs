@@ -23,8 +23,12 @@ use crate::settings::SourceSettings;
 /// would count it.
 const AROUND_WEEKS_END: TimeDelta = TimeDelta::seconds(2);
 
+/// The most that is asked of another host than the vendor's in a second: its limits are not known.
+const ABROAD_PER_SECOND: f64 = 2.0;
+
 pub(crate) struct Gate {
-    books: Arc<Books>,
+    /// `None` to another host: what is sent there is not the vendor's to count.
+    books: Option<Arc<Books>>,
     pace: Option<Pace>,
     hold: Hold,
     clock: Arc<dyn Clock>,
@@ -39,7 +43,18 @@ impl Gate {
         observer: Arc<dyn Observer>,
     ) -> Self {
         let books = Arc::new(Books::new(settings, ledger, Arc::clone(&clock)));
-        Self { books, pace: Pace::of(settings.requests_per_second), hold: Hold::default(), clock, observer }
+        let pace = Pace::of(settings.requests_per_second);
+        Self { books: Some(books), pace, hold: Hold::default(), clock, observer }
+    }
+
+    /// To hosts that are not the vendor's: a pace of their own, and no ledger.
+    pub(crate) fn abroad(
+        settings: &SourceSettings,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        let pace = Pace::of(settings.requests_per_second.min(ABROAD_PER_SECOND));
+        Self { books: None, pace, hold: Hold::default(), clock, observer }
     }
 
     /// Returns when one request may leave, and has booked it.
@@ -50,20 +65,27 @@ impl Gate {
     /// - A permit whose week ended while it waited is left to that week, and another one is taken: the ledger is
     ///   never below the vendor's count. Around the week's end nothing leaves at all.
     pub(crate) async fn pass(&self, stream: &StreamName, purpose: Purpose) -> Result<()> {
+        let Some(books) = &self.books else {
+            return self.through().await;
+        };
         loop {
             self.hold.wait().await?;
-            let permit = self.books.permit(stream, purpose).await?;
+            let permit = books.permit(stream, purpose).await?;
             if let Some(slot) = permit.slot {
                 self.hold.unless_shut(sleep_until(slot)).await?;
             }
             self.past_the_weeks_end().await?;
-            match &self.pace {
-                Some(pace) => self.paced(pace).await?,
-                None => self.hold.wait().await?,
-            }
+            self.through().await?;
             if week_start(self.clock.now()) <= permit.week_start {
                 return Ok(());
             }
+        }
+    }
+
+    async fn through(&self) -> Result<()> {
+        match &self.pace {
+            Some(pace) => self.paced(pace).await,
+            None => self.hold.wait().await,
         }
     }
 
@@ -115,6 +137,9 @@ impl Gate {
 
     /// Books what was sent and gives the rest of the block back.
     pub(crate) async fn settle(&self) -> Result<()> {
-        self.books.settle().await
+        match &self.books {
+            Some(books) => books.settle().await,
+            None => Ok(()),
+        }
     }
 }

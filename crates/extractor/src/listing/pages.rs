@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use clarion_core::{Event, Observer, Purpose, Result};
 
 use crate::classify;
-use crate::exchange::{Errand, Exchange, Reply};
+use crate::exchange::{Absent, Errand, Exchange, Reply};
 use crate::paging::{Filters, MAX_LIMIT};
 use crate::records::{self, Page};
 use crate::streams::CALLS;
@@ -52,7 +52,7 @@ impl Pages {
     pub(super) async fn count(&self, filters: &Filters, purpose: Purpose) -> Result<u64> {
         let page = self.ask(filters.params(0, 1), false, purpose).await?.unwrap_or_default();
         page.matched.ok_or_else(|| {
-            let ask = Ask { path: CALLS.path, params: filters.params(0, 1) };
+            let ask = Ask::of(CALLS.path, filters.params(0, 1));
             classify::failed(
                 &ask,
                 clarion_core::Kind::Protocol,
@@ -69,12 +69,12 @@ impl Pages {
         divisible: bool,
         purpose: Purpose,
     ) -> Result<Option<Page>> {
-        let ask = Ask { path: CALLS.path, params };
-        let errand = Errand { spec: &CALLS, purpose, ask: &ask, divisible };
+        let ask = Ask::of(CALLS.path, params);
+        let errand = Errand { stream: &CALLS.name, purpose, ask: &ask, divisible, absent: Absent::Nothing };
         match self.exchange.run(errand, |body| records::page(&CALLS, body)).await? {
             Reply::Read(page) => Ok(Some(page)),
             Reply::TooLarge => Ok(None),
-            Reply::Missing => Err(classify::not_found(&ask)),
+            Reply::Missing(_) => Err(classify::not_found(&ask)),
         }
     }
 

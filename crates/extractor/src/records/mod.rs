@@ -50,7 +50,7 @@ fn keyed(key: RecordKey, body: &Bytes, raw: &str, fields: &Fields<'_>) -> Source
 }
 
 /// The bytes as they came. JSON text holds line breaks only between its tokens: there a space does as well.
-fn one_line(body: &Bytes, raw: &str) -> Bytes {
+pub(crate) fn one_line(body: &Bytes, raw: &str) -> Bytes {
     if memchr::memchr2(b'\n', b'\r', raw.as_bytes()).is_none() {
         return body.slice_ref(raw.as_bytes());
     }

@@ -5,11 +5,10 @@ mod vendor;
 
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use chrono::TimeDelta;
 use clarion_core::{
-    Clock, Event, ListRequest, Listed, Observer, PageSink, Purpose, Result, Source, SourceRecord, Timestamp,
-    Visibility, Window, parse_timestamp,
+    Bindings, Clock, Collected, Declaration, Event, ListRequest, Listed, Observer, Purpose, ReadEnd,
+    ReadRequest, Result, Source, SourceRecord, Timestamp, Visibility, Window, built_in, parse_timestamp,
 };
 use clarion_extractor::{ClariSource, SourceSettings, Transport};
 use tokio::time::Instant;
@@ -53,7 +52,8 @@ impl Rig {
             Arc::clone(&ledger) as _,
             clock,
             Arc::clone(&events) as _,
-        );
+        )
+        .unwrap();
         Self { source: Arc::new(source), ledger, events }
     }
 
@@ -66,15 +66,22 @@ impl Rig {
     }
 }
 
-#[derive(Default)]
-struct Collected(Vec<SourceRecord>);
+/// The records of a built-in stream.
+pub(crate) async fn read(source: &ClariSource, stream: &str) -> Result<Vec<SourceRecord>> {
+    let stream = built_in().iter().find(|known| known.name.as_str() == stream).unwrap();
+    let (end, records) = read_declared(source, stream, &Bindings::default()).await?;
+    assert_eq!(end, ReadEnd::Complete);
+    Ok(records)
+}
 
-#[async_trait]
-impl PageSink for Collected {
-    async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
-        self.0.extend(records);
-        Ok(())
-    }
+pub(crate) async fn read_declared(
+    source: &ClariSource,
+    stream: &Declaration,
+    bindings: &Bindings,
+) -> Result<(ReadEnd, Vec<SourceRecord>)> {
+    let mut sink = Collected::default();
+    let end = source.read(ReadRequest { stream, bindings, purpose: Purpose::Forward }, &mut sink).await?;
+    Ok((end, sink.0))
 }
 
 #[derive(Default)]

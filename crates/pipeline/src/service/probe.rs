@@ -40,7 +40,7 @@ impl Probe {
         let streams = [
             (StreamName::CALLS, settings.calls.enabled),
             (StreamName::CALL_DETAILS, settings.call_details.enabled),
-            (StreamName::USERS, settings.users.enabled),
+            (StreamName::USERS, settings.is_enabled(&StreamName::USERS)),
         ];
         let streams = streams.into_iter().filter(|(_, enabled)| *enabled).map(|(stream, _)| stream);
         let last_success = freshness::last_success(engine.stores.state.as_ref()).await?;

@@ -15,6 +15,7 @@ use super::sample::Sample;
 use super::spans::{Part, parts};
 use crate::calls::FORWARD;
 use crate::engine::Engine;
+use crate::snapshot::read_whole;
 
 /// Known records read in one step.
 const STEP: u32 = 1_000;
@@ -82,7 +83,7 @@ impl<'e> AgainstSource<'e> {
             checks.push(check);
             ended?;
         }
-        if self.engine.streams.users.enabled {
+        if self.engine.streams.is_enabled(&StreamName::USERS) {
             let mut check = Check::of("source", StreamName::USERS.as_str());
             let ended = self.compare_users(&mut check).await;
             checks.push(check);
@@ -369,7 +370,7 @@ impl<'e> AgainstSource<'e> {
 
     /// One request shows them all; nothing says when one of them changed.
     async fn compare_users(&self, check: &mut Check) -> Result<()> {
-        let records = self.engine.source.snapshot(&StreamName::USERS, Purpose::Verify).await?;
+        let records = read_whole(self.engine, &StreamName::USERS, Purpose::Verify).await?;
         let records = records.into_iter().filter(|record| !record.key.is_nameless());
         // Of a key that comes twice the last record counts, as in a sync.
         let mut vendor: HashMap<RecordKey, SourceRecord> =

@@ -1,0 +1,281 @@
+//! Paging as a state machine without I/O: what to ask next, given what was answered.
+//!
+//! A page got by offset overlaps the one before by a row. Where that row is not found, rows moved to the front while
+//! the list was read and one of them may have slipped past: the list is read again.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use clarion_core::{Declaration, Error, Kind, Paging, RecordKey, Result, Retry, fault};
+
+use super::cut::Page;
+
+/// The vendor's contract.
+const MAX_SKIP: u32 = 10_000;
+/// Readings of one list, the first included, before it counts as not to be proved.
+const READINGS: u32 = 4;
+
+pub(super) struct Pages<'s> {
+    stream: &'s Declaration,
+    /// Records a page; halved when an answer was too large.
+    limit: u32,
+    at: At,
+    /// How far `skip` reaches.
+    reach: u32,
+    seen: HashSet<RecordKey>,
+    /// Records that came twice in one page: the server counts them, and the keys do not.
+    doubles: u64,
+    /// Keys of the page before.
+    before: Vec<RecordKey>,
+    /// The record that a page got by offset must hold.
+    anchor: Option<RecordKey>,
+    /// Marks and addresses of pages that were asked for.
+    passed: HashSet<String>,
+    /// What the server said last of how many there are.
+    matched: Option<u64>,
+    readings: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum At {
+    Whole,
+    Skip(u32),
+    Page(u32),
+    Cursor(Option<String>),
+    Link(Option<String>),
+    End,
+}
+
+/// The parameters of the next page, or its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Next {
+    Params(Vec<(Cow<'static, str>, String)>),
+    Link(String),
+}
+
+impl<'s> Pages<'s> {
+    /// `is_vendor`: the vendor's own bounds apply.
+    pub(super) fn new(stream: &'s Declaration, is_vendor: bool) -> Self {
+        Self {
+            stream,
+            limit: stream.page_size,
+            at: start(stream.paging),
+            reach: if is_vendor { MAX_SKIP } else { u32::MAX - stream.page_size },
+            seen: HashSet::new(),
+            doubles: 0,
+            before: Vec::new(),
+            anchor: None,
+            passed: HashSet::new(),
+            matched: None,
+            readings: 1,
+        }
+    }
+
+    /// `None` once everything was read.
+    pub(super) fn next(&self) -> Result<Option<Next>> {
+        let stream = self.stream;
+        let mut params = Vec::new();
+        let mut add = |name: &str, value: String| {
+            if !name.is_empty() {
+                params.push((Cow::Owned(name.to_owned()), value));
+            }
+        };
+        match &self.at {
+            At::End => return Ok(None),
+            At::Link(Some(link)) => return Ok(Some(Next::Link(link.clone()))),
+            At::Whole => {}
+            At::Skip(skip) if *skip > self.reach => return Err(self.beyond_reach()),
+            At::Skip(skip) => {
+                add(&stream.skip_param, skip.to_string());
+                add(&stream.limit_param, self.limit.to_string());
+            }
+            At::Page(number) => {
+                add(&stream.page_param, number.to_string());
+                add(&stream.limit_param, self.limit.to_string());
+            }
+            At::Cursor(cursor) => {
+                add(&stream.limit_param, self.limit.to_string());
+                if let Some(cursor) = cursor {
+                    add(&stream.page_cursor_param, cursor.clone());
+                }
+            }
+            At::Link(None) => add(&stream.limit_param, self.limit.to_string()),
+        }
+        Ok(Some(Next::Params(params)))
+    }
+
+    /// Whether a page that is too large can be asked for in smaller pieces.
+    pub(super) fn is_divisible(&self) -> bool {
+        let sized = !matches!(self.at, At::Whole | At::Link(Some(_)) | At::End);
+        sized && self.limit > 1 && !self.stream.limit_param.is_empty()
+    }
+
+    /// The last page was too large. Numbers count pages of one size: there the list is read anew.
+    pub(super) fn halve(&mut self) -> u32 {
+        self.limit = (self.limit / 2).max(1);
+        if matches!(self.at, At::Page(_)) {
+            self.start_over();
+        }
+        self.limit
+    }
+
+    /// Takes the answer to what [`Self::next`] asked for.
+    pub(super) fn take(&mut self, page: &Page) -> Result<()> {
+        self.matched = page.matched.or(self.matched);
+        let keys: Vec<RecordKey> = page.rows.iter().map(|row| row.key.clone()).collect();
+        let fresh = self.remember(&keys);
+        match self.at.clone() {
+            At::Whole => self.take_whole(page)?,
+            At::Skip(skip) => self.take_by_offset(page, &keys, skip, fresh)?,
+            At::Page(number) => self.take_by_number(page, &keys, number, fresh)?,
+            At::Cursor(_) => {
+                self.go_on(page.next.as_deref())?;
+                self.at = page.next.clone().map_or(At::End, |next| At::Cursor(Some(next)));
+            }
+            At::Link(_) => {
+                self.go_on(page.next.as_deref())?;
+                self.at = page.next.clone().map_or(At::End, |next| At::Link(Some(next)));
+            }
+            At::End => {}
+        }
+        self.before = keys;
+        if self.at == At::End { self.prove() } else { Ok(()) }
+    }
+
+    /// Everything is said to be in one answer.
+    fn take_whole(&mut self, page: &Page) -> Result<()> {
+        let more =
+            page.has_more == Some(true) || page.matched.is_some_and(|all| all > page.rows.len() as u64);
+        if more && !self.stream.by_id {
+            return Err(self
+                .wrong("the answer is one page of several")
+                .hint("set `paging` of this stream, for instance to \"skip\""));
+        }
+        self.at = At::End;
+        Ok(())
+    }
+
+    fn take_by_offset(&mut self, page: &Page, keys: &[RecordKey], skip: u32, fresh: usize) -> Result<()> {
+        if keys.len() > self.limit as usize {
+            return Err(self
+                .wrong("the server sent more records than a page holds")
+                .hint("set `paging = \"none\"` if it sends everything at once"));
+        }
+        if !keys.is_empty() && keys == self.before.as_slice() {
+            return Err(self.wrong("the server gave the same page again: it ignores the offset"));
+        }
+        let shifted = self.anchor.take().is_some_and(|anchor| !keys.contains(&anchor));
+        if shifted && !fault::defect("extractor.shift_is_fine") {
+            return self.read_again("records kept shifting while the list was read");
+        }
+        let reached = skip + u32::try_from(keys.len()).unwrap_or(self.limit);
+        let short = keys.len() < self.limit as usize;
+        if keys.is_empty() || says_all(page, u64::from(reached)) || short && fresh == 0 {
+            self.at = At::End;
+            return Ok(());
+        }
+        // The last row is seen again, where there is room for another one beside it.
+        let overlap = u32::from(keys.len() > 1);
+        if overlap > 0 {
+            self.anchor = keys.last().cloned();
+        }
+        self.at = At::Skip(reached - overlap);
+        Ok(())
+    }
+
+    /// By number a shift cannot be seen; what the server counts can.
+    fn take_by_number(&mut self, page: &Page, keys: &[RecordKey], number: u32, fresh: usize) -> Result<()> {
+        let full = keys.len() >= self.limit as usize;
+        if full && keys == self.before.as_slice() {
+            return Err(self.wrong("the server gave the same page again: it ignores the page's number"));
+        }
+        let all = self.seen.len() as u64 + self.doubles;
+        self.at = if fresh == 0 || says_all(page, all) { At::End } else { At::Page(number + 1) };
+        Ok(())
+    }
+
+    /// A mark that comes again would lead in a circle.
+    fn go_on(&mut self, next: Option<&str>) -> Result<()> {
+        let Some(next) = next else { return Ok(()) };
+        if self.passed.insert(next.to_owned()) {
+            return Ok(());
+        }
+        Err(self.wrong("the server's mark of the next page leads back to a page that was read"))
+    }
+
+    /// Returns how many are new; what came twice in one page is counted.
+    fn remember(&mut self, keys: &[RecordKey]) -> usize {
+        let known = self.seen.len();
+        let mut here = HashSet::with_capacity(keys.len());
+        for key in keys {
+            if !here.insert(key) {
+                self.doubles += 1;
+            }
+            self.seen.insert(key.clone());
+        }
+        self.seen.len() - known
+    }
+
+    /// The server must not know of more than was seen.
+    fn prove(&mut self) -> Result<()> {
+        let seen = self.seen.len() as u64 + self.doubles;
+        match self.matched.filter(|matched| *matched > seen && !self.stream.by_id) {
+            None => Ok(()),
+            Some(_) => self.read_again("the server says that there are more records than it gave"),
+        }
+    }
+
+    fn read_again(&mut self, why: &'static str) -> Result<()> {
+        if self.readings >= READINGS {
+            return Err(self.unproven(why));
+        }
+        self.readings += 1;
+        self.start_over();
+        Ok(())
+    }
+
+    fn start_over(&mut self) {
+        self.at = start(self.stream.paging);
+        self.seen.clear();
+        self.passed.clear();
+        self.before.clear();
+        self.anchor = None;
+        self.doubles = 0;
+        self.matched = None;
+    }
+
+    fn beyond_reach(&self) -> Error {
+        self.unproven("the list is longer than its offset reaches").with("skip", self.reach)
+    }
+
+    fn unproven(&self, why: &str) -> Error {
+        Error::new(Kind::Unproven, "a list could not be proved complete")
+            .retry(Retry::Persistent)
+            .with("stream", &self.stream.name)
+            .with("reason", why)
+            .with("seen", self.seen.len())
+            .with("matched", self.matched.map_or_else(|| "unknown".to_owned(), |matched| matched.to_string()))
+    }
+
+    fn wrong(&self, message: &str) -> Error {
+        Error::new(Kind::Protocol, message).with("stream", &self.stream.name)
+    }
+}
+
+fn start(paging: Paging) -> At {
+    match paging {
+        Paging::None => At::Whole,
+        Paging::Skip => At::Skip(0),
+        Paging::Page => At::Page(1),
+        Paging::Cursor => At::Cursor(None),
+        Paging::NextLink => At::Link(None),
+    }
+}
+
+/// Whether the server says that `reached` records are all there are.
+fn says_all(page: &Page, reached: u64) -> bool {
+    match (page.matched, page.has_more) {
+        (Some(matched), more) => matched <= reached && more != Some(true),
+        (None, more) => more == Some(false),
+    }
+}

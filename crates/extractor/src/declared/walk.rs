@@ -1,0 +1,131 @@
+//! One read: pages asked for, cut and passed on, until the last.
+
+use clarion_core::{Error, Event, Kind, PageSink, ReadEnd, ReadRequest, Result, Timestamp};
+use reqwest::Url;
+
+use super::cut::{Cutter, Page};
+use super::pages::{Next, Pages};
+use super::{Declared, asking, is_same_host};
+use crate::client::below;
+use crate::exchange::{Absent, Errand, Reply};
+use crate::transport::{Ask, Place};
+
+pub(super) struct Walk<'r> {
+    declared: &'r Declared,
+    request: ReadRequest<'r>,
+    cutter: Cutter<'r>,
+    pages: Pages<'r>,
+    first: Ask,
+    /// Where the page in hand was asked for: links may be relative to it.
+    here: Url,
+}
+
+impl<'r> Walk<'r> {
+    pub(super) fn begin(declared: &'r Declared, request: ReadRequest<'r>, now: Timestamp) -> Result<Self> {
+        let ReadRequest { stream, bindings, .. } = request;
+        let first = asking::first(stream, bindings, now)?;
+        let here = declared.address(&first);
+        let pages = Pages::new(stream, is_same_host(&declared.base, &here));
+        let cutter = Cutter::new(stream, bindings, now)?;
+        Ok(Self { declared, request, cutter, pages, first, here })
+    }
+
+    pub(super) async fn run(mut self, sink: &mut dyn PageSink) -> Result<ReadEnd> {
+        while let Some(next) = self.pages.next()? {
+            let ask = self.ask(next)?;
+            match self.fetch(&ask).await? {
+                Reply::Read(page) => {
+                    self.check_id(&page)?;
+                    self.pages.take(&page)?;
+                    sink.page(page.rows).await?;
+                }
+                Reply::Missing(status) => return Ok(self.missing(status)),
+                Reply::TooLarge => self.halve(),
+            }
+        }
+        Ok(ReadEnd::Complete)
+    }
+
+    fn ask(&mut self, next: Next) -> Result<Ask> {
+        let ask = match next {
+            Next::Params(params) => {
+                let mut ask = self.first.clone();
+                ask.params.retain(|(name, _)| params.iter().all(|(known, _)| known != name));
+                ask.params.extend(params);
+                ask
+            }
+            Next::Link(link) => self.follow(&link)?,
+        };
+        self.here = self.declared.address(&ask);
+        Ok(ask)
+    }
+
+    /// A link within the host that was asked takes the stream's headers along; to another host nothing goes.
+    fn follow(&self, link: &str) -> Result<Ask> {
+        let url = self.here.join(link).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.ok_or_else(|| {
+            Error::new(Kind::Protocol, "the server's link to the next page is no address")
+                .with("stream", &self.request.stream.name)
+        })?;
+        let same = is_same_host(&self.declared.address(&self.first), &url);
+        let headers = if same { self.first.headers.clone() } else { Vec::new() };
+        Ok(Ask { place: Place::Url(url), params: Vec::new(), headers })
+    }
+
+    async fn fetch(&self, ask: &Ask) -> Result<Reply<Page>> {
+        let stream = self.request.stream;
+        let absent = match (stream.by_id || !stream.parent.is_empty(), stream.in_contract) {
+            (true, true) => Absent::Record,
+            (false, true) => Absent::Nothing,
+            (_, false) => Absent::Endpoint,
+        };
+        let errand = Errand {
+            stream: &stream.name,
+            purpose: self.request.purpose,
+            ask,
+            divisible: self.pages.is_divisible(),
+            absent,
+        };
+        let way = self.declared.way_to(&self.here);
+        way.run(errand, |body| self.cutter.page(body)).await
+    }
+
+    /// Without the record that was asked for, or for a parent that is gone; else there is no such endpoint.
+    fn missing(&self, status: u16) -> ReadEnd {
+        let stream = self.request.stream;
+        let is_one_of_many = stream.by_id || !stream.parent.is_empty();
+        if status == 404 && is_one_of_many { ReadEnd::Missing } else { ReadEnd::Unavailable { status } }
+    }
+
+    /// The contract promises the record that was asked for and no other.
+    fn check_id(&self, page: &Page) -> Result<()> {
+        let ReadRequest { stream, bindings, .. } = self.request;
+        if !stream.by_id || !stream.in_contract {
+            return Ok(());
+        }
+        let asked = bindings.parent.as_deref().unwrap_or_default();
+        if page.rows.iter().all(|row| row.key.as_str() == asked || row.key.is_nameless()) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Protocol, "the vendor sent another record than the one asked for")
+            .with("stream", &stream.name)
+            .with("id", asked))
+    }
+
+    fn halve(&mut self) {
+        let limit = self.pages.halve();
+        let stream = &self.request.stream.name;
+        let message = format!("a page of {stream} was too large: asking for {limit} records at a time");
+        self.declared.home.observer.notice(Event::Warning { message });
+    }
+}
+
+impl Declared {
+    /// Where an ask goes.
+    fn address(&self, ask: &Ask) -> Url {
+        match &ask.place {
+            Place::Url(url) => url.clone(),
+            Place::Path(path) => below(&self.base, path),
+        }
+    }
+}

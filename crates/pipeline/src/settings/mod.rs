@@ -1,0 +1,51 @@
+//! The sections `[streams.*]` of the configuration.
+
+mod streams;
+
+pub use clarion_core::Period;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use self::streams::StreamsSettings;
+
+/// `[streams.calls]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CallsSettings {
+    pub enabled: bool,
+    /// How far the forward pass reaches back behind its cursor: clocks differ, and calls appear late.
+    pub overlap: Period,
+    /// Recent calls listed again by call time, to catch what `last_modified_time` misses.
+    pub relist: Period,
+}
+
+/// `[streams.call_details]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CallDetailsSettings {
+    pub enabled: bool,
+    pub mode: DetailsMode,
+    /// How often every call is fetched again.
+    pub generation_every: Period,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DetailsMode {
+    /// Full loads in generations, besides what is new or changed.
+    Full,
+    /// Only what is new or changed.
+    Changed,
+}
+
+impl Default for CallsSettings {
+    fn default() -> Self {
+        Self { enabled: true, overlap: Period::hours(1), relist: Period::hours(14 * 24) }
+    }
+}
+
+impl Default for CallDetailsSettings {
+    fn default() -> Self {
+        Self { enabled: true, mode: DetailsMode::Full, generation_every: Period::hours(30 * 24) }
+    }
+}
