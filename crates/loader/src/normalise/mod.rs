@@ -28,8 +28,12 @@ use clarion_core::{ChangeSet, Item, Normalise, StreamName, TableName, TableSchem
 use contract::CONTRACTS;
 use stream::StreamTables;
 
+/// The vendor fields that identify the records of a stream.
+pub type StreamKeys = BTreeMap<StreamName, Vec<String>>;
+
 /// Turns journal records into rows; one for each load of one destination.
 pub struct Normaliser {
+    keys: StreamKeys,
     streams: BTreeMap<StreamName, StreamTables>,
     existing: BTreeMap<TableName, Arc<TableSchema>>,
     /// Microseconds since 1970.
@@ -39,9 +43,22 @@ pub struct Normaliser {
 impl Normaliser {
     /// `schemas` are the tables that the destination has: where they are wider than the contract, they win.
     pub fn new(schemas: &BTreeMap<TableName, Arc<TableSchema>>, loaded_at: Timestamp) -> Self {
-        let of_contract = |stream: &StreamName| (stream.clone(), StreamTables::new(stream, schemas));
+        Self::with_keys(schemas, loaded_at, StreamKeys::new())
+    }
+
+    /// `keys` are those of streams that configuration declares; they win over the contract.
+    pub fn with_keys(
+        schemas: &BTreeMap<TableName, Arc<TableSchema>>,
+        loaded_at: Timestamp,
+        keys: StreamKeys,
+    ) -> Self {
+        let of_contract = |stream: &StreamName| {
+            let key = keys.get(stream).map(Vec::as_slice);
+            (stream.clone(), StreamTables::new(stream, key, schemas))
+        };
         Self {
             streams: CONTRACTS.iter().map(|contract| of_contract(&contract.stream)).collect(),
+            keys,
             existing: schemas.clone(),
             loaded_at: loaded_at.timestamp_micros(),
         }
@@ -67,9 +84,11 @@ impl Normaliser {
         }
         let mut change = ChangeSet { records: chunk.len() as u64, ..ChangeSet::default() };
         for (stream, items) in by_stream {
-            let existing = &self.existing;
-            let tables =
-                self.streams.entry(stream.clone()).or_insert_with(|| StreamTables::new(stream, existing));
+            let (existing, key) = (&self.existing, self.keys.get(stream).map(Vec::as_slice));
+            let tables = self
+                .streams
+                .entry(stream.clone())
+                .or_insert_with(|| StreamTables::new(stream, key, existing));
             tables.normalise(&items, self.loaded_at, &mut change);
         }
         change

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clarion_core::json::Json;
 use clarion_core::{Column, ColumnType, StreamName, TableName, TableSchema};
 
-use super::contract::{Child, Computed, Contract, Field, From, Kind, Rows};
+use super::contract::{Child, Computed, Contract, Field, From, JOINT_KEY, Kind, Rows};
 use super::names::column_name;
 use super::observe::{infer, observe};
 use super::slots::Slots;
@@ -38,22 +38,25 @@ pub(super) enum ValueFrom {
     Slot(usize),
     Inner(usize, &'static str),
     Seconds(usize),
+    Day(usize),
     Computed(Computed),
     /// A column that only the destination knows.
     Nowhere,
 }
 
 impl Plan {
-    /// The table of a stream's own records.
+    /// The table of a stream's own records, which the vendor fields `key` identify.
     pub(super) fn of_stream(
         stream: &StreamName,
+        key: &[String],
         contract: Option<&Contract>,
         existing: Option<&TableSchema>,
     ) -> Self {
+        let column = key_column(key);
         let mut plan = Self::empty(TableSchema {
             table: stream.table(),
             stream: stream.clone(),
-            key: vec!["id".to_owned()],
+            key: vec![column.clone()],
             parent: None,
             time: match contract {
                 Some(contract) => contract.time.map(str::to_owned),
@@ -61,9 +64,13 @@ impl Plan {
             },
             columns: Vec::new(),
         });
-        plan.declare_computed("id", ColumnType::Text, Computed::Key);
-        plan.claim("id");
-        for field in contract.into_iter().flat_map(|contract| contract.fields.iter().copied().flatten()) {
+        plan.declare_computed(&column, ColumnType::Text, Computed::Key);
+        if let [field] = key {
+            plan.claim(field);
+        }
+        let fields = contract.into_iter().flat_map(|contract| contract.fields.iter().copied().flatten());
+        // Configuration may name another key than the contract does.
+        for field in fields.filter(|field| field.column != column) {
             plan.declare(field);
         }
         for field in contract.into_iter().flat_map(|contract| contract.elsewhere) {
@@ -73,8 +80,14 @@ impl Plan {
     }
 
     /// A table with several rows for each record.
-    pub(super) fn of_child(stream: &StreamName, child: &Child, existing: Option<&TableSchema>) -> Self {
-        let mut key = vec!["call_id".to_owned(), "idx".to_owned()];
+    /// With a `time` the rows are sorted by that of their parent.
+    pub(super) fn of_child(
+        stream: &StreamName,
+        child: &Child,
+        time: bool,
+        existing: Option<&TableSchema>,
+    ) -> Self {
+        let mut key = vec![child.parent.to_owned(), "idx".to_owned()];
         if matches!(child.rows, Rows::Nested(..)) {
             key.insert(1, "topic_idx".to_owned());
         }
@@ -82,22 +95,24 @@ impl Plan {
             table: TableName::of(child.table),
             stream: stream.clone(),
             key: key.clone(),
-            parent: Some("call_id".to_owned()),
-            time: Some("call_time".to_owned()),
+            parent: Some(child.parent.to_owned()),
+            time: time.then(|| "call_time".to_owned()),
             columns: Vec::new(),
         });
         for column in key {
             let (kind, value) = match column.as_str() {
-                "call_id" => (ColumnType::Text, Computed::Key),
+                "idx" => (ColumnType::Integer, Computed::Index),
                 "topic_idx" => (ColumnType::Integer, Computed::OuterIndex),
-                _ => (ColumnType::Integer, Computed::Index),
+                _ => (ColumnType::Text, Computed::Key),
             };
             plan.declare_computed(&column, kind, value);
         }
         for field in child.fields {
             plan.declare(field);
         }
-        plan.declare_computed("call_time", ColumnType::Timestamp, Computed::CallTime);
+        if time {
+            plan.declare_computed("call_time", ColumnType::Timestamp, Computed::CallTime);
+        }
         for field in child.consumed {
             plan.claim(field);
         }
@@ -222,6 +237,7 @@ impl Plan {
                 (format!("{object}.{name}"), ValueFrom::Inner(self.claim(object), name))
             }
             From::Seconds(name) => (name.to_owned(), ValueFrom::Seconds(self.claim(name))),
+            From::Day(name) => (name.to_owned(), ValueFrom::Day(self.claim(name))),
             From::Computed(value) => (String::new(), ValueFrom::Computed(value)),
         };
         let kind = Kind::column_type(field.kind);
@@ -243,6 +259,14 @@ impl Plan {
         self.is_claimed[slot] = true;
         self.unclaimed.retain(|other| *other != slot);
         slot
+    }
+}
+
+/// One field is a column of its own; what several identify together is beside their columns.
+fn key_column(key: &[String]) -> String {
+    match key {
+        [field] => column_name(field, |name| SYSTEM_COLUMNS.iter().any(|(system, _)| *system == name)),
+        _ => JOINT_KEY.to_owned(),
     }
 }
 

@@ -57,19 +57,28 @@ impl Load {
 }
 
 impl StreamTables {
-    pub(super) fn new(stream: &StreamName, existing: &BTreeMap<TableName, Arc<TableSchema>>) -> Self {
+    /// `key` are the vendor fields that identify a record; without them those of the contract, or else `id`.
+    pub(super) fn new(
+        stream: &StreamName,
+        key: Option<&[String]>,
+        existing: &BTreeMap<TableName, Arc<TableSchema>>,
+    ) -> Self {
         let contract = CONTRACTS.into_iter().find(|contract| contract.stream == *stream);
+        let of_contract = || contract.map_or(&["id"][..], |contract| contract.key);
+        let key = key
+            .map_or_else(|| of_contract().iter().map(|field| (*field).to_owned()).collect(), <[_]>::to_vec);
+        let has_time = contract.is_some_and(|contract| contract.time.is_some());
         let schema_of = |table: &TableName| existing.get(table).map(AsRef::as_ref);
         let children = contract.map(|contract| contract.children).unwrap_or_default();
         Self {
             stream: stream.clone(),
             contract,
-            table: Plan::of_stream(stream, contract, schema_of(&stream.table())),
+            table: Plan::of_stream(stream, &key, contract, schema_of(&stream.table())),
             children: children
                 .iter()
                 .map(|child| ChildTable {
                     rows: child.rows,
-                    plan: Plan::of_child(stream, child, schema_of(&TableName::of(child.table))),
+                    plan: Plan::of_child(stream, child, has_time, schema_of(&TableName::of(child.table))),
                 })
                 .collect(),
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use chrono::{NaiveDate, NaiveTime};
 use clarion_core::ColumnType;
 use clarion_core::json::Json;
 
@@ -46,6 +47,13 @@ pub(super) fn call_seconds(value: &Json<'_>) -> Option<f64> {
         Json::Text(text) => text_seconds(text.trim()),
         _ => None,
     }
+}
+
+/// The moment in which a day begins, or any other moment: `2026-11-01`, `2026-11-01T00:00:00Z`.
+pub(super) fn day_micros(value: &Json<'_>) -> Option<i64> {
+    let text = value.as_str()?;
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    day.map(|day| day.and_time(NaiveTime::MIN).and_utc().timestamp_micros()).or_else(|| time_micros(text))
 }
 
 /// What identifies a person within a call: the same for 5, 5.0 and "5".

@@ -15,7 +15,7 @@ use super::people::Person;
 use super::plan::{Plan, PlanColumn, ValueFrom};
 use super::reject::Rejects;
 use super::rows::{Pass, Row};
-use super::value::{call_seconds, person_key};
+use super::value::{call_seconds, day_micros, person_key};
 use crate::evolve::conform;
 
 /// The rows of one table in one change set.
@@ -76,6 +76,7 @@ impl Writer {
                 ValueFrom::Seconds(slot) => {
                     push_seconds(builder, pass.values[slot], plan.slots.name(slot), rejects);
                 }
+                ValueFrom::Day(slot) => push_day(builder, pass.values[slot], plan.slots.name(slot), rejects),
                 ValueFrom::Computed(value) => push_computed(builder, value, &subject, pass),
                 ValueFrom::Nowhere => builder.append_null(),
             }
@@ -141,6 +142,15 @@ fn push_seconds(builder: &mut Builder, value: Option<&Json<'_>>, field: &str, re
         rejects.push(field, "not a time within the call");
     }
     builder.push(seconds.map(Value::Double));
+}
+
+fn push_day(builder: &mut Builder, value: Option<&Json<'_>>, field: &str, rejects: &mut Rejects) {
+    let value = value.filter(|value| !value.is_null());
+    let begins = value.and_then(day_micros);
+    if value.is_some() && begins.is_none() {
+        rejects.push(field, "not a day");
+    }
+    builder.push(begins.map(Value::Timestamp));
 }
 
 fn push_computed(builder: &mut Builder, value: Computed, subject: &Subject<'_>, pass: &mut Pass<'_>) {

@@ -10,21 +10,23 @@ use super::{Computed, Contract, Field, Kind, computed, field, inner, text, time}
 
 pub(super) const CALLS: Contract = Contract {
     stream: StreamName::CALLS,
+    key: &["id"],
     time: Some("time"),
-    fields: &[CALL, FLATTENED],
+    fields: &[CALL, PRIVACY, CRM_AND_METRICS],
     elsewhere: &[],
     children: &[PARTICIPANTS, TOPIC_MENTIONS, TOPIC_PHRASES],
 };
 
 pub(super) const CALL_DETAILS: Contract = Contract {
     stream: StreamName::CALL_DETAILS,
+    key: &["id"],
     time: Some("time"),
-    fields: &[CALL, DETAILS, FLATTENED, TRANSCRIPT_TEXT],
+    fields: &[CALL, DETAILS, PRIVACY, CRM_AND_METRICS, TRANSCRIPT_TEXT],
     elsewhere: &["transcript"],
     children: &[TRANSCRIPT_TURNS, TOPICS_DISCUSSED, ACTION_ITEMS, COMPETITOR_SENTIMENTS],
 };
 
-const CALL: &[Field] = &[
+pub(super) const CALL: &[Field] = &[
     text("source_id"),
     text("title"),
     field("users", USERS, "users"),
@@ -60,8 +62,9 @@ const DETAILS: &[Field] = &[
     field("competitor_sentiments", Kind::List(&SENTIMENT), "competitor_sentiments"),
 ];
 
-const FLATTENED: &[Field] = &[
-    computed("is_private", Kind::Boolean, Computed::IsPrivate),
+const PRIVACY: &[Field] = &[computed("is_private", Kind::Boolean, Computed::IsPrivate)];
+
+pub(super) const CRM_AND_METRICS: &[Field] = &[
     inner("source_crm", Kind::Text, "crm_info", "source_crm"),
     inner("crm_deal_id", Kind::Text, "crm_info", "deal_id"),
     inner("crm_account_id", Kind::Text, "crm_info", "account_id"),

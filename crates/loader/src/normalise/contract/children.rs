@@ -2,6 +2,8 @@
 
 use super::{Child, Computed, Kind, Rows, computed, field, seconds, text};
 
+const CALL: &str = "call_id";
+
 /// Of a tracker or, with a label instead, of the vendor's model.
 const ANNOTATION: Kind = Kind::Struct(&[
     ("tracker", Kind::Text),
@@ -12,6 +14,7 @@ const ANNOTATION: Kind = Kind::Struct(&[
 
 pub(super) const PARTICIPANTS: Child = Child {
     table: "call_participants",
+    parent: CALL,
     rows: Rows::Participants,
     fields: &[
         computed("role", Kind::Text, Computed::Role),
@@ -29,6 +32,7 @@ pub(super) const PARTICIPANTS: Child = Child {
 
 pub(super) const TOPIC_MENTIONS: Child = Child {
     table: "topic_mentions",
+    parent: CALL,
     rows: Rows::List("metrics.categories"),
     fields: &[
         text("name"),
@@ -40,6 +44,7 @@ pub(super) const TOPIC_MENTIONS: Child = Child {
 
 pub(super) const TOPIC_PHRASES: Child = Child {
     table: "topic_phrases",
+    parent: CALL,
     rows: Rows::Nested("metrics.categories", "phrases_matched"),
     fields: &[
         text("text"),
@@ -52,6 +57,7 @@ pub(super) const TOPIC_PHRASES: Child = Child {
 
 pub(super) const TRANSCRIPT_TURNS: Child = Child {
     table: "transcript_turns",
+    parent: CALL,
     rows: Rows::List("transcript"),
     fields: &[
         seconds("start_seconds", "start"),
@@ -68,6 +74,7 @@ pub(super) const TRANSCRIPT_TURNS: Child = Child {
 
 pub(super) const TOPICS_DISCUSSED: Child = Child {
     table: "topics_discussed",
+    parent: CALL,
     rows: Rows::List("summary.topics_discussed"),
     fields: &[
         text("name"),
@@ -82,6 +89,7 @@ pub(super) const TOPICS_DISCUSSED: Child = Child {
 
 pub(super) const ACTION_ITEMS: Child = Child {
     table: "action_items",
+    parent: CALL,
     rows: Rows::List("summary.key_action_items"),
     fields: &[
         text("action_item"),
@@ -99,6 +107,7 @@ pub(super) const ACTION_ITEMS: Child = Child {
 
 pub(super) const COMPETITOR_SENTIMENTS: Child = Child {
     table: "competitor_sentiments",
+    parent: CALL,
     rows: Rows::List("competitor_sentiments"),
     fields: &[
         text("competitor_name"),

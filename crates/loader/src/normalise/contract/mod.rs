@@ -2,27 +2,66 @@
 
 mod calls;
 mod children;
+mod crm;
+mod outside;
+mod scorecards;
+mod topics;
 mod users;
 
 use clarion_core::{ColumnType, StreamName};
 
-/// The declared streams. A stream without a contract is inferred from its records, with the key `id`.
-pub(super) const CONTRACTS: [&Contract; 3] = [&calls::CALLS, &calls::CALL_DETAILS, &users::USERS];
+/// The streams of which more is known than their key. The others are inferred from their records.
+pub(super) const CONTRACTS: [&Contract; 15] = [
+    &calls::CALLS,
+    &calls::CALL_DETAILS,
+    &users::USERS,
+    &topics::TOPICS,
+    &topics::TOPICS_V2,
+    &scorecards::SCORECARDS,
+    &scorecards::SCORECARD_TEMPLATES,
+    &crm::ACCOUNTS,
+    &crm::OPPORTUNITIES,
+    &crm::CRM_ACCOUNTS,
+    &crm::CRM_DEALS,
+    &crm::CRM_CONTACTS,
+    &outside::PLAYLIST_CALLS,
+    &outside::USER_STATS,
+    &outside::AGGREGATE_STATS,
+];
+
+/// The column that holds the keys of records which several fields identify together.
+pub(super) const JOINT_KEY: &str = "_key";
 
 pub(super) struct Contract {
     pub(super) stream: StreamName,
+    /// The vendor fields that identify a record. One of them becomes the key's column; of several each is a column like
+    /// any other, beside [`JOINT_KEY`].
+    pub(super) key: &'static [&'static str],
     /// The column by which the table and its children are partitioned and sorted.
     pub(super) time: Option<&'static str>,
-    /// The stream's own columns after `id`, in groups that streams share.
+    /// The stream's own columns after the key, in groups that streams share.
     pub(super) fields: &'static [&'static [Field]],
     /// Vendor fields that no column of the table holds, since child tables do.
     pub(super) elsewhere: &'static [&'static str],
     pub(super) children: &'static [Child],
 }
 
+impl Contract {
+    /// A stream that has no child tables and no time of its own.
+    const fn plain(
+        stream: &'static str,
+        key: &'static [&'static str],
+        fields: &'static [&'static [Field]],
+    ) -> Self {
+        Self { stream: StreamName::of(stream), key, time: None, fields, elsewhere: &[], children: &[] }
+    }
+}
+
 /// A table with several rows for each record.
 pub(super) struct Child {
     pub(super) table: &'static str,
+    /// The column of the parent's key.
+    pub(super) parent: &'static str,
     pub(super) rows: Rows,
     pub(super) fields: &'static [Field],
     /// Vendor fields of the row's object that are no new fields, though no column takes them by themselves.
@@ -55,6 +94,8 @@ pub(super) enum From {
     Inner(&'static str, &'static str),
     /// A time within the call, as seconds.
     Seconds(&'static str),
+    /// A day, as the moment in which it begins.
+    Day(&'static str),
     Computed(Computed),
 }
 
@@ -127,6 +168,10 @@ const fn time(column: &'static str) -> Field {
 
 const fn seconds(column: &'static str, source: &'static str) -> Field {
     Field { column, kind: Kind::Double, from: From::Seconds(source) }
+}
+
+const fn day(column: &'static str) -> Field {
+    Field { column, kind: Kind::Timestamp, from: From::Day(column) }
 }
 
 const fn inner(column: &'static str, kind: Kind, object: &'static str, source: &'static str) -> Field {

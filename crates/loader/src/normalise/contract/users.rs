@@ -1,11 +1,8 @@
 //! `GET /users`, schema `User` of the vendor's contract.
 
-use clarion_core::StreamName;
-
 use super::{Contract, Field, Kind, field, text};
 
-pub(super) const USERS: Contract =
-    Contract { stream: StreamName::USERS, time: None, fields: &[FIELDS], elsewhere: &[], children: &[] };
+pub(super) const USERS: Contract = Contract::plain("users", &["id"], &[FIELDS]);
 
 const FIELDS: &[Field] = &[
     text("email"),
