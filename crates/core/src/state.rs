@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Backfill, ChangedKeys, Fence, JournalId, Known, Purged, QueueEntry, Reason, RecordKey, Result, RunId,
-    SegmentInfo, SegmentNo, StreamName, Timestamp,
+    Backfill, ChangedKeys, Fence, JournalId, Known, Lead, Purged, QueueEntry, Reason, RecordKey, Result,
+    RunId, SegmentInfo, SegmentNo, StreamName, Timestamp,
 };
 
 #[async_trait]
@@ -19,6 +19,8 @@ pub trait StateStore: Send + Sync {
     /// - Cursors never move backwards: the later value stays.
     /// - A `Known` replaces the one of its key unless that has a later position; a queue entry that exists keeps
     ///   the more urgent reason and the earlier due time, and takes the new attempts.
+    /// - A `Lead` that is known keeps its later answer; found again it stays as it is. A mark takes the place of the one
+    ///   of its name; an empty one is none.
     /// - `done` is applied before `queued`: a key in both stays queued as `queued` says.
     /// - Repeating the same progress changes nothing.
     /// - A `fence` lower than the highest seen is `Conflict`, and nothing is stored.
@@ -59,6 +61,22 @@ pub trait StateStore: Send + Sync {
 
     async fn cursors(&self) -> Result<BTreeMap<String, Timestamp>>;
 
+    /// Progress that is no time, by name: cursors of the vendor's own, and what is known of a stream.
+    async fn marks(&self) -> Result<BTreeMap<String, String>>;
+
+    /// A page of what a stream was never asked for, or last before `before`; the longest ago first, then by key, after
+    /// `after` in that order.
+    async fn leads(
+        &self,
+        stream: &StreamName,
+        before: Timestamp,
+        after: Option<&Lead>,
+        limit: u32,
+    ) -> Result<Vec<Lead>>;
+
+    /// How many leads a stream has, and how many of them [`StateStore::leads`] would give.
+    async fn count_leads(&self, stream: &StreamName, before: Timestamp) -> Result<(u64, u64)>;
+
     /// Proved slices of a stream, by their start.
     async fn slices(&self, stream: &StreamName) -> Result<Vec<Slice>>;
 
@@ -86,7 +104,7 @@ pub trait StateStore: Send + Sync {
     /// Forgets records for good.
     ///
     /// # Behavior
-    /// - Nothing of them is left: what is known, queued or rejected, nor what runs reported of them; nor, where the
+    /// - Nothing of them is left: what is known, queued, rejected or to be asked for, nor what runs reported of them; nor, where the
     ///   store is a file, among the bytes that are no longer used.
     /// - Doing it again changes nothing, and finishes what a killed process began.
     /// - A `fence` lower than the highest seen is `Conflict`, and nothing is removed.
@@ -137,6 +155,8 @@ pub struct Progress {
     pub done: Vec<(StreamName, RecordKey)>,
     pub queued: Vec<QueueEntry>,
     pub cursors: BTreeMap<String, Timestamp>,
+    pub marks: BTreeMap<String, String>,
+    pub leads: Vec<Lead>,
     pub slices: Vec<Slice>,
     /// New field paths with their ordinals.
     pub paths: BTreeMap<String, u32>,

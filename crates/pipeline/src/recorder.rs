@@ -273,6 +273,7 @@ pub(crate) async fn still_ours(stores: &Stores, fence: Fence) -> Result<()> {
 pub(crate) async fn stored_checkpoint(stores: &Stores) -> Result<Checkpoint> {
     Ok(Checkpoint {
         cursors: stores.state.cursors().await?,
+        marks: stores.state.marks().await?,
         slices: stores.state.slices(&StreamName::CALLS).await?,
         generation: stores.state.generation().await?,
         ledger: Vec::new(),

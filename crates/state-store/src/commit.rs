@@ -10,7 +10,7 @@ use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::database::Database;
 use crate::sql::{Binds, Fields, Insert};
-use crate::{backfills, facts, queue, slices};
+use crate::{backfills, facts, leads, queue, slices};
 
 /// Stores `progress` in one transaction, if no higher fence was seen.
 pub(crate) async fn commit(database: &Database, fence: Fence, progress: Progress) -> Result<()> {
@@ -65,6 +65,7 @@ pub(crate) async fn next_fence(database: &Database, at_least: Fence) -> sqlx::Re
 /// What says how far things are.
 async fn write_marks(connection: &mut AnyConnection, progress: &Progress) -> sqlx::Result<()> {
     write_cursors(connection, &progress.cursors).await?;
+    leads::write_marks(connection, &progress.marks).await?;
     slices::write(connection, &progress.slices).await?;
     backfills::write(connection, &progress.backfills).await?;
     if let Some(generation) = progress.generation {
@@ -92,6 +93,7 @@ async fn write_records(connection: &mut AnyConnection, progress: Progress) -> sq
     write_known(connection, progress.known).await?;
     queue::remove(connection, progress.done).await?;
     queue::add(connection, progress.queued).await?;
+    leads::write(connection, progress.leads).await?;
     write_paths(connection, &progress.paths).await?;
     write_rejected(connection, progress.rejected).await
 }

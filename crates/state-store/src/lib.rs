@@ -12,6 +12,7 @@ mod database;
 mod facts;
 mod failure;
 mod inbox;
+mod leads;
 mod lease;
 mod ledger;
 mod lookup;

@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "backfills", text: include_str!("../../../migrations/0004_backfills.sql") },
     Migration { name: "notices", text: include_str!("../../../migrations/0005_notices.sql") },
     Migration { name: "facts", text: include_str!("../../../migrations/0006_facts.sql") },
+    Migration { name: "leads", text: include_str!("../../../migrations/0007_leads.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version \

@@ -47,6 +47,8 @@ async fn delete_rows(connection: &mut AnyConnection, keys: &ChangedKeys) -> sqlx
 async fn forget_mentions(connection: &mut AnyConnection, key: &RecordKey) -> sqlx::Result<()> {
     for statement in [
         "DELETE FROM rejected WHERE REPLACE(reason, $1, '') <> reason",
+        "DELETE FROM leads WHERE key = $1",
+        "DELETE FROM marks WHERE REPLACE(value, $1, '') <> value",
         "UPDATE notices SET call_id = NULL WHERE call_id = $1",
         "DELETE FROM notices WHERE REPLACE(id, $1, '') <> id",
     ] {

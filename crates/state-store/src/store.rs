@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clarion_core::{
-    Backfill, ChangedKeys, Clock, Fence, JournalId, Known, Progress, Purged, QueueEntry, Reason, RecordKey,
-    Rejected, Result, RunRecord, SegmentInfo, SegmentNo, Slice, Span, StateStore, StreamName, Timestamp,
+    Backfill, ChangedKeys, Clock, Fence, JournalId, Known, Lead, Progress, Purged, QueueEntry, Reason,
+    RecordKey, Rejected, Result, RunRecord, SegmentInfo, SegmentNo, Slice, Span, StateStore, StreamName,
+    Timestamp,
 };
 use sqlx::Connection;
 
 use crate::backend::Backend;
 use crate::database::Database;
 use crate::lease::StoreLease;
-use crate::{Settings, backfills, commit, facts, lookup, migrate, purge, queue, runs, slices};
+use crate::{Settings, backfills, commit, facts, leads, lookup, migrate, purge, queue, runs, slices};
 
 /// State store and quota ledger in one database.
 #[derive(Clone)]
@@ -106,6 +107,24 @@ impl StateStore for Store {
 
     async fn cursors(&self) -> Result<BTreeMap<String, Timestamp>> {
         self.read("the cursors", lookup::cursors(&self.database).await)
+    }
+
+    async fn marks(&self) -> Result<BTreeMap<String, String>> {
+        self.read("the marks", leads::marks(&self.database).await)
+    }
+
+    async fn leads(
+        &self,
+        stream: &StreamName,
+        before: Timestamp,
+        after: Option<&Lead>,
+        limit: u32,
+    ) -> Result<Vec<Lead>> {
+        self.read("the leads", leads::due(&self.database, stream, before, after, limit).await)
+    }
+
+    async fn count_leads(&self, stream: &StreamName, before: Timestamp) -> Result<(u64, u64)> {
+        self.read("the leads", leads::count(&self.database, stream, before).await)
     }
 
     async fn slices(&self, stream: &StreamName) -> Result<Vec<Slice>> {

@@ -48,6 +48,8 @@ checks!(state_on_sqlite, state_on_postgres, state:
     knows_whether_segments_are_rewritten,
     remembers_what_was_purged,
     forgets_what_was_purged,
+    keeps_leads_and_their_later_answers,
+    keeps_marks_until_they_are_replaced,
 );
 
 checks!(inbox_on_sqlite, inbox_on_postgres, inbox:

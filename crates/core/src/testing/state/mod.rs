@@ -1,5 +1,6 @@
 //! What every state store must do. Each check takes a fresh, empty store.
 
+mod leads;
 mod marks;
 mod purges;
 mod queue;
@@ -7,6 +8,7 @@ mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use leads::{keeps_leads_and_their_later_answers, keeps_marks_until_they_are_replaced};
 pub use marks::{
     forgets_old_rejections, forgets_old_runs, keeps_backfills, keeps_runs,
     keeps_slices_until_they_are_covered, keeps_the_id_of_its_journal, knows_whether_segments_are_rewritten,
@@ -172,6 +174,8 @@ fn full_progress() -> Progress {
             queued("b", Reason::Generation, 20, None),
         ],
         cursors: BTreeMap::from([("calls.forward".to_owned(), at(60))]),
+        marks: BTreeMap::new(),
+        leads: Vec::new(),
         slices: vec![slice(0, Some(10)), slice(10, None)],
         paths: BTreeMap::from([(".id".to_owned(), 0), (".odd\0path".to_owned(), 1)]),
         generation: Some(3),

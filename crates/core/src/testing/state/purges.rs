@@ -2,8 +2,8 @@
 
 use super::{CALLS, DETAILS, FENCE, at, commit, known, queued, record_key};
 use crate::{
-    ChangedKeys, Kind, Known, Position, Progress, Purged, Reason, Rejected, RunId, RunRecord, StateStore,
-    from_millis,
+    ChangedKeys, Kind, Known, Lead, Position, Progress, Purged, Reason, Rejected, RunId, RunRecord,
+    StateStore, StreamName, content_hash, from_millis,
 };
 
 /// The marks of purged calls come back as they were, and are replaced as a whole.
@@ -32,6 +32,7 @@ pub async fn forgets_what_was_purged(store: impl StateStore) {
     assert_eq!(store.count_known(&CALLS).await.expect("count"), 3);
     for _ in 0..2 {
         store.purge(FENCE, &keys).await.expect("purge");
+        assert_eq!(leads_and_marks(&store).await, [stays.to_owned(), format!("up to {stays}")]);
         assert_eq!(keys_left(&store).await, [stays; 4]);
         let runs = store.runs(10).await.expect("runs");
         assert_eq!(runs[0], run(3, stays));
@@ -40,6 +41,12 @@ pub async fn forgets_what_was_purged(store: impl StateStore) {
             assert!(run.report.contains("the other warning"), "{}", run.report);
         }
     }
+}
+
+async fn leads_and_marks(store: &impl StateStore) -> Vec<String> {
+    let leads = store.leads(&StreamName::of("notes"), at(9), None, 10).await.expect("leads");
+    let leads = leads.into_iter().map(|lead| lead.key.to_string());
+    leads.chain(store.marks().await.expect("marks").into_values()).collect()
 }
 
 /// Of calls, details, queue and dead letters.
@@ -65,6 +72,11 @@ fn everything_of(keys: &[&str]) -> Progress {
         at: at(5),
     };
     Progress {
+        leads: keys.iter().map(|key| Lead::found(StreamName::of("notes"), record_key(key))).collect(),
+        marks: keys
+            .iter()
+            .map(|key| (format!("mark {}", content_hash(key.as_bytes())), format!("up to {key}")))
+            .collect(),
         known: keys.iter().flat_map(in_both).collect(),
         queued: keys.iter().map(|key| queued(key, Reason::Ready, 10, None)).collect(),
         rejected: keys.iter().map(letter).collect(),

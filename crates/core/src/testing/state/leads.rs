@@ -1,0 +1,50 @@
+//! What other streams are to be asked for, and marks that are no times.
+
+use super::{at, commit, record_key};
+use crate::{Lead, Progress, StateStore, StreamName, Timestamp};
+
+const NOTES: StreamName = StreamName::of("notes");
+
+/// A lead comes once, the one that waits longest first, and what was answered later stays.
+pub async fn keeps_leads_and_their_later_answers(store: impl StateStore) {
+    let found = |key: &str| Lead::found(NOTES, record_key(key));
+    let asked = |key: &str, second, missing| Lead { asked_at: Some(at(second)), missing, ..found(key) };
+    let other = Lead::found(StreamName::of("others"), record_key("a"));
+    let step = |leads: &[Lead]| Progress { leads: leads.to_vec(), ..Progress::default() };
+    commit(&store, step(&[found("b"), found("a\0 \u{1f600}"), found("c"), found("b"), other])).await;
+    for _ in 0..2 {
+        commit(&store, step(&[asked("c", 50, false), asked("b", 40, true), asked("c", 30, true)])).await;
+        commit(&store, step(&[found("b"), asked("c", 20, true)])).await;
+    }
+    let all = [found("a\0 \u{1f600}"), asked("b", 40, true), asked("c", 50, false)];
+    assert_eq!(page_by_page(&store, at(51)).await, all);
+    assert_eq!(page_by_page(&store, at(50)).await, all[..2], "asked before, and not at that moment");
+    assert_eq!(page_by_page(&store, at(-5)).await, all[..1], "what was never asked for is always due");
+    assert_eq!(store.count_leads(&NOTES, at(50)).await.expect("count"), (3, 2));
+    assert_eq!(store.count_leads(&StreamName::of("none"), at(50)).await.expect("count"), (0, 0));
+}
+
+async fn page_by_page(store: &impl StateStore, before: Timestamp) -> Vec<Lead> {
+    let mut leads: Vec<Lead> = Vec::new();
+    loop {
+        let page = store.leads(&NOTES, before, leads.last(), 1).await.expect("leads");
+        if page.is_empty() {
+            return leads;
+        }
+        leads.extend(page);
+    }
+}
+
+/// A mark is what was stored last under its name; an empty one is gone.
+pub async fn keeps_marks_until_they_are_replaced(store: impl StateStore) {
+    let step = |marks: &[(&str, &str)]| Progress {
+        marks: marks.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        ..Progress::default()
+    };
+    assert!(store.marks().await.expect("marks").is_empty());
+    commit(&store, step(&[("people.cursor", "z\0"), ("teams.absent", "404")])).await;
+    commit(&store, step(&[("people.cursor", "a"), ("teams.absent", "")])).await;
+    commit(&store, Progress::default()).await;
+    let marks = store.marks().await.expect("marks");
+    assert_eq!(marks, [("people.cursor".to_owned(), "a".to_owned())].into());
+}
