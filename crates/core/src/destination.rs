@@ -49,6 +49,10 @@ pub trait Destination: Send + Sync {
 #[async_trait]
 pub trait Load: Send {
     /// Takes a change set; memory stays flat however many follow.
+    ///
+    /// # Behavior
+    /// - `Conflict`, and temporary, if a table had to take another shape first, which is done and stays: the load is to
+    ///   be begun anew, and gets further than this one.
     async fn write(&mut self, change: ChangeSet) -> Result<()>;
 
     /// Makes everything written visible together with the position.

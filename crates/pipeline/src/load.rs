@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use clarion_core::{
     Destination, DestinationReport, DestinationState, Error, Event, JournalId, Kind, LoadReport, LoadSpec,
-    Progress, Rejected, RejectedValue, Result, SegmentInfo, check_journal,
+    Progress, Rejected, RejectedValue, Result, SegmentInfo, Timestamp, check_journal,
 };
 
 use crate::belt::Belt;
 use crate::engine::{Engine, Writer};
 use crate::identity;
-use crate::load_plan::plan;
+use crate::load_plan::{LoadPlan, plan};
 use crate::recorder::still_ours;
 
 /// Segments that one commit covers: bounds memory and the length of a transaction.
@@ -184,11 +184,33 @@ impl Loading<'_> {
         state: &DestinationState,
         outcome: &mut LoadOutcome,
     ) -> Result<()> {
+        let plan = plan(self.engine.stores.journal.as_ref(), range).await?;
+        let (mut state, loaded_at) = (state.clone(), self.engine.stores.clock.now());
+        loop {
+            match self.load_plan(&plan, &state, loaded_at, outcome).await {
+                Err(error) if error.kind() == Kind::Conflict && error.is_temporary() => {
+                    let now = self.destination.inspect().await?;
+                    // A table took another shape: each time gets further, since types only ever widen.
+                    if now.schemas == state.schemas {
+                        return Err(error);
+                    }
+                    state.schemas = now.schemas;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn load_plan(
+        &mut self,
+        plan: &LoadPlan,
+        state: &DestinationState,
+        loaded_at: Timestamp,
+        outcome: &mut LoadOutcome,
+    ) -> Result<()> {
         let stores = &self.engine.stores;
-        let plan = plan(stores.journal.as_ref(), range).await?;
         let name = self.destination.name().to_owned();
         stores.observer.notice(Event::LoadStarted { destination: name.clone(), records: plan.records });
-        let loaded_at = stores.clock.now();
         let spec = LoadSpec {
             run_id: self.writer.run.clone(),
             fence: self.writer.fence,
@@ -202,7 +224,7 @@ impl Loading<'_> {
         let load = self.destination.begin(spec).await?;
         let normaliser = (self.engine.make_normaliser)(&state.schemas, loaded_at);
         let mut belt = Belt::new(stores, name, load, normaliser);
-        belt.carry_out(&plan).await?;
+        belt.carry_out(plan).await?;
         still_ours(stores, self.writer.fence).await?;
         let (done, rejected) = belt.commit(plan.to).await?;
         self.add_up(outcome, done);

@@ -14,9 +14,18 @@ pub(super) async fn load(
     settings: &PostgresSettings,
     spec: LoadSpec,
 ) -> Result<PostgresLoad> {
-    let schema = settings.schema.as_str();
-    lock(&mut session, schema).await?;
-    let probe = catalog::probe(&mut session, schema).await?;
+    let (statements, stored) = prepare(&mut session, &settings.schema, &spec).await?;
+    Ok(PostgresLoad::new(session, statements, spec, settings.deletes, stored))
+}
+
+/// Everything before the first change set, in a transaction that has just begun.
+pub(super) async fn prepare(
+    session: &mut Session,
+    schema: &str,
+    spec: &LoadSpec,
+) -> Result<(Statements, Stored)> {
+    lock(session, schema).await?;
+    let probe = catalog::probe(session, schema).await?;
     let statements = Statements::new(schema.to_owned(), probe.lz4);
     if !probe.schema {
         session.run(statements.create_schema(), "creating the schema").await?;
@@ -36,17 +45,18 @@ pub(super) async fn load(
         session.plain("COMMIT", "planting a defect").await?;
         session.begin().await?;
     }
-    let mut stored = catalog::read(&mut session, &statements, lock_row).await?;
-    check(&stored, &spec, &session.server.destination)?;
-    let damages = catalog::damages(&mut session, schema, &stored).await?;
+    let mut stored = catalog::read(session, &statements, lock_row).await?;
+    check(&stored, spec, &session.server.destination)?;
+    let damages = catalog::damages(session, schema, &stored).await?;
     if spec.replace {
-        repair(&mut session, &statements, &mut stored, damages).await?;
-        empty(&mut session, &statements, &mut stored).await?;
+        repair(session, &statements, &mut stored, damages).await?;
+        empty(session, &statements, &mut stored).await?;
     } else if let Some(damage) = damages.first() {
-        return Err(damage.error(&session));
+        return Err(damage.error(session));
     }
+    stored.noted = catalog::noted(session, &statements, spec).await?;
     session.prefer_indexes().await?;
-    Ok(PostgresLoad::new(session, statements, spec, settings.deletes, stored))
+    Ok((statements, stored))
 }
 
 /// One load of a schema at a time, also before there is a row to lock.

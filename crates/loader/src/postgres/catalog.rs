@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clarion_core::{Column, Error, Fence, JournalId, Kind, Position, Result, TableName, TableSchema};
+use clarion_core::{
+    Column, Error, Fence, JournalId, Kind, LoadSpec, Position, Result, TableName, TableSchema,
+};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -37,6 +39,8 @@ pub(super) struct Stored {
     pub(super) journal: Option<JournalId>,
     pub(super) fence: Fence,
     pub(super) tables: BTreeMap<TableName, Remembered>,
+    /// What this very load has changed in tables before it began again, in words.
+    pub(super) noted: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -118,6 +122,22 @@ pub(super) async fn read(session: &mut Session, statements: &Statements, lock: b
         stored.tables.insert(remembered.schema.table.clone(), remembered);
     }
     Ok(stored)
+}
+
+/// What a load changed in transactions of its own, in words.
+pub(super) async fn noted(
+    session: &mut Session,
+    statements: &Statements,
+    spec: &LoadSpec,
+) -> Result<Vec<String>> {
+    let query = statements
+        .read_changes_of()
+        .query()
+        .bind(spec.run_id.as_str())
+        .bind(spec.loaded_at)
+        .bind(spec.from.pack());
+    let rows = session.rows(query, DOING).await?;
+    rows.iter().map(|row| row.try_get(0).during(&session.server, DOING)).collect()
 }
 
 /// What differs from the schemas remembered. Columns that somebody added are no damage.

@@ -4,6 +4,7 @@ use clarion_core::{Error, Kind, LoadReport, Position, Result, fault};
 
 use super::fence;
 use super::load::{Fill, PostgresLoad};
+use super::widen;
 
 const DOING: &str = "committing";
 /// A defect for tests: the position is committed by itself, before the data.
@@ -17,6 +18,7 @@ impl PostgresLoad {
             self.session.close().await;
             return Ok(LoadReport::default());
         }
+        widen::sweep_leftovers(&mut self.session, &self.statements).await?;
         self.add_keys().await?;
         self.write_tables(to).await?;
         self.write_schema_changes(to).await?;
@@ -103,7 +105,12 @@ impl PostgresLoad {
         let rows = self.tables.iter().filter(|(_, target)| target.written > 0);
         LoadReport {
             rows: rows.map(|(name, target)| (name.clone(), target.written)).collect(),
-            schema_changes: self.schema_changes.iter().map(|(_, change)| change.clone()).collect(),
+            schema_changes: self
+                .noted
+                .iter()
+                .chain(self.schema_changes.iter().map(|(_, change)| change))
+                .cloned()
+                .collect(),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Server {
                 .hint("grant the user CREATE and USAGE on the schema, and let it own the tables in it"),
             "28000" | "28P01" => storage("the server refused the user or the password"),
             "3D000" => storage("the database does not exist"),
-            "55P03" => storage("gave up waiting for a lock that another session holds")
+            "55P03" | "57014" => storage("gave up waiting for a lock that another session holds")
                 .retry(Retry::Temporary)
                 .hint("end the session that holds the lock (see pg_stat_activity) and load again"),
             "0A000" | "2BP01" => storage("a view or another object depends on the column")
@@ -107,13 +107,20 @@ impl<T> During<T> for std::result::Result<T, sqlx::Error> {
     }
 }
 
-/// Whether the server gave up on a lock within `lock_timeout`.
+/// Whether the server gave up on a lock within `lock_timeout`, or on a statement that waits for several.
 pub(super) fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(refusal) if refusal.code().as_deref() == Some("55P03"))
+    let sqlx::Error::Database(refusal) = error else { return false };
+    matches!(refusal.code().as_deref(), Some("55P03" | "57014"))
+}
+
+/// The server's words, if they come with this code.
+pub(super) fn cause<'e>(error: &'e sqlx::Error, code: &str) -> Option<&'e str> {
+    let sqlx::Error::Database(refusal) = error else { return None };
+    (refusal.code().as_deref() == Some(code)).then(|| refusal.message())
 }
 
 /// Shutdown, crash, too many connections, serialization, deadlock, out of memory.
-fn is_passing(code: &str) -> bool {
+pub(super) fn is_passing(code: &str) -> bool {
     ["08", "40", "53", "57P", "58"].iter().any(|class| code.starts_with(class))
 }
 

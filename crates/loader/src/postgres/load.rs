@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clarion_core::{
-    ChangeSet, Error, Kind, Load, LoadReport, LoadSpec, Position, Result, StreamName, TableChange, TableName,
-    TableSchema, fault,
+    ChangeSet, Error, Kind, Load, LoadReport, LoadSpec, Position, Result, Retry, StreamName, TableChange,
+    TableName, TableSchema, fault,
 };
 use tokio::time::Instant;
 
-use super::catalog::Stored;
+use super::begin;
+use super::catalog::{self, Remembered, Stored};
 use super::session::{Copied, Session};
 use super::settings::Deletes;
-use super::sql::Statements;
+use super::sql::{Shadow, Statements};
+use super::widen::{self, Widening};
+use crate::evolve::merge;
 
 pub(super) struct PostgresLoad {
     pub(super) session: Session,
@@ -25,6 +28,10 @@ pub(super) struct PostgresLoad {
     pub(super) tables: BTreeMap<TableName, Target>,
     /// New and widened columns in words, with their table.
     pub(super) schema_changes: Vec<(TableName, String)>,
+    /// Changes that are stored already.
+    pub(super) noted: Vec<String>,
+    /// Whether the transaction holds anything that would be lost with it.
+    touched: bool,
     /// Set while a change set is written: what was begun and not finished can never be committed.
     broken: bool,
 }
@@ -66,16 +73,63 @@ impl PostgresLoad {
         deletes: Deletes,
         stored: Stored,
     ) -> Self {
-        let replace = spec.replace;
-        let tables = stored.tables.into_iter().map(|(name, remembered)| {
-            let mut target = Target::new(remembered.schema, remembered.rows);
-            target.fill = replace.then_some(Fill::Empty);
-            target.changed = replace;
-            (name, target)
-        });
-        let tables = tables.collect();
-        let stored = stored.position;
-        Self { session, statements, spec, deletes, stored, tables, schema_changes: Vec::new(), broken: false }
+        let (position, noted) = (stored.position, stored.noted);
+        let tables = targets(stored.tables, spec.replace);
+        Self {
+            session,
+            statements,
+            spec,
+            deletes,
+            stored: position,
+            tables,
+            schema_changes: Vec::new(),
+            noted,
+            touched: false,
+            broken: false,
+        }
+    }
+
+    /// Widens the columns of existing tables that the change set needs wider. That is done outside of the load's
+    /// transaction, which ends for it: if nothing was written in it, it begins anew, and nobody notices.
+    async fn widen_first(&mut self, change: &ChangeSet) -> Result<()> {
+        if self.too_narrow(change).is_empty() {
+            return Ok(());
+        }
+        self.session.plain("ROLLBACK", "widening a column").await?;
+        let stored = catalog::read(&mut self.session, &self.statements, false).await?;
+        self.tables = targets(stored.tables, self.spec.replace);
+        for (known, shadows) in self.too_narrow(change) {
+            let (session, statements, spec) = (&mut self.session, &self.statements, &self.spec);
+            let table = known.table.clone();
+            let widening = Widening { session, statements, spec, known: &known, shadows };
+            widening.run().await.map_err(|error| error.with("table", table))?;
+        }
+        if self.touched {
+            return Err(Error::new(
+                Kind::Conflict,
+                "the load must begin anew: a column had to become wider first",
+            )
+            .retry(Retry::Temporary)
+            .with("destination", &self.session.server.destination)
+            .hint("load again"));
+        }
+        self.session.begin().await?;
+        let schema = self.statements.schema().to_owned();
+        let (_, stored) = begin::prepare(&mut self.session, &schema, &self.spec).await?;
+        self.noted = stored.noted;
+        self.tables = targets(stored.tables, self.spec.replace);
+        Ok(())
+    }
+
+    /// The tables that others can see, with their columns that the change set needs wider.
+    fn too_narrow(&self, change: &ChangeSet) -> Vec<(Arc<TableSchema>, Vec<Shadow>)> {
+        let narrow = |table: &TableChange| {
+            let target =
+                self.tables.get(&table.schema.table).filter(|target| target.fill != Some(Fill::New))?;
+            let shadows = widen::due(&target.schema, &merge(&target.schema, &table.schema));
+            (!shadows.is_empty()).then(|| (Arc::clone(&target.schema), shadows))
+        };
+        change.tables.iter().filter_map(narrow).collect()
     }
 
     pub(super) fn target(&mut self, table: &TableName) -> &mut Target {
@@ -84,6 +138,8 @@ impl PostgresLoad {
 
     /// Writes parents before children, which follow what became of their parents.
     async fn apply(&mut self, change: &ChangeSet) -> Result<()> {
+        self.widen_first(change).await?;
+        self.touched = true;
         let mut refused: BTreeMap<&StreamName, Refused> = BTreeMap::new();
         for table in change.tables.iter().filter(|table| table.schema.parent.is_none()) {
             let keys = self.timed(table, None).await?;
@@ -116,6 +172,16 @@ impl PostgresLoad {
         self.write_tombstones(table).await?;
         Ok(keys)
     }
+}
+
+fn targets(tables: BTreeMap<TableName, Remembered>, replace: bool) -> BTreeMap<TableName, Target> {
+    let target = |(name, remembered): (TableName, Remembered)| {
+        let mut target = Target::new(remembered.schema, remembered.rows);
+        target.fill = replace.then_some(Fill::Empty);
+        target.changed = replace;
+        (name, target)
+    };
+    tables.into_iter().map(target).collect()
 }
 
 impl Target {

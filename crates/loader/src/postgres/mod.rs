@@ -27,6 +27,7 @@ mod session;
 mod settings;
 mod sql;
 mod tombstones;
+mod widen;
 
 pub use destination::PostgresDestination;
 pub use settings::{Deletes, PostgresSettings};

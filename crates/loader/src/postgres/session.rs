@@ -22,13 +22,13 @@ const KEEP_BUFFER: usize = 4 * CHUNK;
 /// How long one attempt at a table's exclusive lock lasts. While we wait, every reader who comes later waits behind us.
 const LOCK_ATTEMPT: &str = "500ms";
 /// Readers get this long in between.
-const LOCK_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(250);
 
 pub(super) struct Session {
     connection: PgConnection,
     options: PgConnectOptions,
     pub(super) server: Server,
-    lock_wait: Duration,
+    pub(super) lock_wait: Duration,
     buffer: Vec<u8>,
 }
 
@@ -158,6 +158,49 @@ impl Session {
         self.set(&[("lock_timeout", &lock_wait)]).await
     }
 
+    /// Takes several locks at once, or none of them, in short attempts. What comes after in the transaction waits no longer
+    /// for a lock than one attempt does, since others now wait for us.
+    pub(super) async fn lock(&mut self, sql: Sql) -> std::result::Result<(), sqlx::Error> {
+        let give_up = Instant::now() + self.lock_wait;
+        loop {
+            self.connection.execute("SAVEPOINT clarion_lock").await?;
+            self.try_set(&[("lock_timeout", LOCK_ATTEMPT), ("statement_timeout", LOCK_ATTEMPT)]).await?;
+            match self.connection.execute(sql.clone().raw()).await {
+                Ok(_) => break,
+                Err(error) if is_lock_timeout(&error) && Instant::now() < give_up => {
+                    self.connection.execute("ROLLBACK TO SAVEPOINT clarion_lock").await?;
+                    sleep(LOCK_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.connection.execute("RELEASE SAVEPOINT clarion_lock").await?;
+        self.try_set(&[("statement_timeout", "0")]).await
+    }
+
+    /// Runs a statement that no transaction may be around.
+    pub(super) async fn alone(&mut self, sql: Sql, doing: &str) -> Result<()> {
+        let lock_wait = self.lock_wait_ms();
+        let set = sqlx::query(
+            "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)",
+        );
+        self.rows(set.bind(lock_wait), "setting up the session").await?;
+        self.run(sql, doing).await.map(drop)
+    }
+
+    /// For whoever looks at the server's own error.
+    pub(super) async fn try_run(&mut self, sql: Sql) -> std::result::Result<(), sqlx::Error> {
+        self.connection.execute(sql.raw()).await.map(drop)
+    }
+
+    /// For whoever looks at the server's own error.
+    pub(super) async fn try_rows(
+        &mut self,
+        query: sqlx::query::Query<'_, Postgres, PgArguments>,
+    ) -> std::result::Result<Vec<PgRow>, sqlx::Error> {
+        query.fetch_all(&mut self.connection).await
+    }
+
     /// Begins the load's transaction, with settings that a role's defaults must not change.
     pub(super) async fn begin(&mut self) -> Result<()> {
         self.begin_as("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await
@@ -208,11 +251,14 @@ impl Session {
 
     /// For this transaction only.
     async fn set(&mut self, settings: &[(&str, &str)]) -> Result<()> {
+        self.try_set(settings).await.during(&self.server, "setting up the transaction")
+    }
+
+    async fn try_set(&mut self, settings: &[(&str, &str)]) -> std::result::Result<(), sqlx::Error> {
         let (names, values): (Vec<&str>, Vec<&str>) = settings.iter().copied().unzip();
         let query = sqlx::query(
             "SELECT set_config(given.name, given.value, true) FROM unnest($1::text[], $2::text[]) AS given (name, value)",
         );
-        self.rows(query.bind(names).bind(values), "setting up the transaction").await?;
-        Ok(())
+        query.bind(names).bind(values).fetch_all(&mut self.connection).await.map(drop)
     }
 }

@@ -3,6 +3,7 @@
 use clarion_core::testing::destination::{Call, Script};
 use clarion_core::{Destination, Position, fault};
 use clarion_loader::{PostgresDestination, PostgresSettings};
+use serde_json::json;
 use std::process::Command;
 
 use super::database::Database;
@@ -10,6 +11,7 @@ use super::database::Database;
 const ONE: Position = Position { segment: 1, line: 99 };
 const TWO: Position = Position { segment: 2, line: 99 };
 const URL: &str = "CLARION_TEST_KILLED_URL";
+const WIDER: &str = "CLARION_TEST_KILLED_WIDER";
 const STATE: &str = "SELECT (SELECT position::text FROM clari._clarion_position) || ' ' || \
     (SELECT string_agg(title, ',' ORDER BY id) FROM clari.calls) || ' ' || \
     (SELECT string_agg(text, ',' ORDER BY call_id, idx) FROM clari.call_parts)";
@@ -26,19 +28,32 @@ fn second() -> Script {
     Script::new(ONE, calls)
 }
 
+/// The second load after `score` has met text.
+fn wider() -> Script {
+    let mut script = second().widened();
+    script.calls[1] = script.calls[1].clone().field("score", json!("high"));
+    script
+}
+
 /// Runs the second load in a process of its own with these fail points; gives the tables' state after it.
 async fn killed(at: &str) -> Option<(String, Database)> {
     let db = Database::fresh().await?;
     first().run(ONE, &db).await.expect("the load lands");
+    Some(kill(db, at, "").await)
+}
+
+/// Runs it in a database that has seen the first one.
+async fn kill(db: Database, at: &str, wider: &str) -> (String, Database) {
     let me = std::env::current_exe().expect("a test has a program");
     let child = Command::new(me)
         .args(["--exact", "postgres::kills::the_process_that_is_killed", "--ignored", "--nocapture"])
         .env("FAILPOINTS", at)
         .env(URL, db.url())
+        .env(WIDER, wider)
         .output();
     let child = child.expect("the process starts");
     assert!(child.status.code().is_none(), "{at} never fired: {}", String::from_utf8_lossy(&child.stderr));
-    Some((db.text(STATE).await, db))
+    (db.text(STATE).await, db)
 }
 
 #[tokio::test]
@@ -48,8 +63,10 @@ async fn the_process_that_is_killed() {
     let Some(url) = std::env::var_os(URL) else { return };
     let settings = PostgresSettings::new(url.into_string().expect("a URL is text"));
     let destination = PostgresDestination::connect("warehouse", settings).expect("the settings are right");
-    let mut load = destination.begin(second().announced()).await.expect("it begins");
-    load.write(second().change()).await.expect("the rows are taken");
+    let script =
+        if std::env::var_os(WIDER).is_some_and(|text| !text.is_empty()) { wider() } else { second() };
+    let mut load = destination.begin(script.announced()).await.expect("it begins");
+    load.write(script.change()).await.expect("the rows are taken");
     load.commit(TWO).await.expect("the load lands");
 }
 
@@ -82,4 +99,53 @@ async fn a_position_that_is_committed_before_its_data_is_caught() {
     };
     assert_eq!(state, format!("{} a at 2 1,2", TWO.pack()), "the planted defect loses the load");
     assert_eq!(db.destination().inspect().await.expect("it is well").position, TWO);
+}
+
+#[tokio::test]
+async fn a_widening_killed_anywhere_shows_the_column_as_before_or_as_after_and_can_be_done_again() {
+    const SCORES: &str = "SELECT pg_typeof(score) || string_agg(coalesce(score::text, '-'), ',' ORDER BY id) \
+        FROM public.scores GROUP BY pg_typeof(score)";
+    const SHADOWS: &str = "SELECT count(*)::text FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid \
+        WHERE attname LIKE '\\_clarion%' AND relkind = 'r' OR relname LIKE '\\_clarion\\_wide%'";
+    for (point, expected) in [
+        ("postgres.shadow_added", "bigint7"),
+        ("postgres.shadow_batch", "bigint7"),
+        ("postgres.shadow_filled", "bigint7"),
+        ("postgres.shadow_built", "bigint7"),
+        ("postgres.shadow_in_place", "bigint7"),
+        ("postgres.shadow_swapped", "text7"),
+        ("postgres.merged", "text7"),
+        ("postgres.committed", "text-,high"),
+    ] {
+        for goes_on in [true, false] {
+            let Some(db) = Database::fresh().await else { return };
+            let mut prepared = first();
+            prepared.calls[0] = prepared.calls[0].clone().field("score", json!(7));
+            prepared.run(ONE, &db).await.expect("the load lands");
+            let by = "CREATE VIEW public.scores AS SELECT id, score FROM clari.calls; \
+                CREATE INDEX scored ON clari.calls (score)";
+            db.run(by).await;
+            let (_, db) = kill(db, &format!("{point}=return"), "yes").await;
+            assert_eq!(db.text(SCORES).await, expected, "{point}");
+            if point == "postgres.committed" {
+                continue;
+            }
+            let (again, after) = if goes_on {
+                (wider(), "text7,high")
+            } else {
+                (second(), if expected == "bigint7" { "bigint-,-" } else { "text-,-" })
+            };
+            again.run(TWO, &db).await.expect("the next run loads it");
+            let after = after.replace("text7,high", "text-,high");
+            assert_eq!(db.text(SCORES).await, after, "{point}");
+            assert_eq!(db.text(SHADOWS).await, "0", "{point} left something behind");
+            let index = "SELECT pg_get_indexdef('clari.scored'::regclass) || (SELECT indisvalid FROM pg_index \
+                WHERE indexrelid = 'clari.scored'::regclass)";
+            assert_eq!(
+                db.text(index).await,
+                "CREATE INDEX scored ON clari.calls USING btree (score)true",
+                "{point}"
+            );
+        }
+    }
 }

@@ -10,3 +10,4 @@ mod merging;
 mod readers;
 mod servers;
 mod types;
+mod widening;

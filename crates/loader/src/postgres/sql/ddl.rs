@@ -84,7 +84,7 @@ impl Statements {
         columns.join(", ")
     }
 
-    fn definition(&self, column: &Column, key: bool) -> String {
+    pub(super) fn definition(&self, column: &Column, key: bool) -> String {
         let pg = PgType::of(&column.kind);
         let mut text = format!("{} {}", Ident(&column.name), pg.name());
         if self.lz4 && pg.is_long() {
@@ -104,7 +104,7 @@ pub(super) fn stage(table: &TableName) -> String {
 }
 
 /// The expression that turns a value of `from` into its canonical form in `to`.
-fn converted(name: &str, from: &ColumnType, to: &ColumnType) -> String {
+pub(super) fn converted(name: &str, from: &ColumnType, to: &ColumnType) -> String {
     let text = match from {
         ColumnType::Timestamp => {
             let layout = literal(r#"YYYY-MM-DD"T"HH24:MI:SS.US"Z""#);

@@ -83,6 +83,18 @@ impl Statements {
         ))
     }
 
+    /// `$1` table, `$2` schema.
+    pub(in crate::postgres) fn write_schema(&self) -> Sql {
+        let tables = self.qualified("_clarion_tables");
+        Sql(format!("UPDATE {tables} SET schema = $2::json WHERE \"table\" = $1"))
+    }
+
+    /// `$1` run, `$2` loaded at, `$3` position: what a load from there changed in transactions of their own.
+    pub(in crate::postgres) fn read_changes_of(&self) -> Sql {
+        let changes = self.qualified("_clarion_schema_changes");
+        Sql(format!("SELECT change FROM {changes} WHERE run = $1 AND loaded_at = $2 AND position > $3"))
+    }
+
     /// `$1` table.
     pub(in crate::postgres) fn forget_table(&self) -> Sql {
         Sql(format!("DELETE FROM {} WHERE \"table\" = $1", self.qualified("_clarion_tables")))

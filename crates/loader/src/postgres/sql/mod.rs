@@ -5,6 +5,7 @@ mod ddl;
 mod merge;
 mod metadata;
 mod recast;
+mod shadow;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use sqlx::{AssertSqlSafe, Postgres};
 
 pub(super) use audit::index_columns;
 pub(super) use recast::rewrites;
+pub(super) use shadow::Shadow;
 
 /// A statement made in this folder.
 #[derive(Debug, Clone)]
@@ -44,6 +46,11 @@ impl Sql {
 
     pub(super) fn text(&self) -> &str {
         &self.0
+    }
+
+    /// A statement that the server itself put together from its catalogue.
+    pub(super) fn of_server(text: String) -> Self {
+        Self(text)
     }
 }
 

@@ -1,0 +1,147 @@
+//! The exchange: what hangs on the columns goes, the shadows take their place, and it is made again.
+
+use clarion_core::{Error, Kind, Result, Retry, TableSchema, fault};
+use sqlx::postgres::PgDatabaseError;
+
+use super::super::errors::{is_lock_timeout, is_passing};
+use super::super::sql::{Shadow, Sql};
+use super::dependents::{Carried, Dependent, Transposed, carried, dependents, transposed};
+use super::{DOING, Widening};
+use crate::evolve::describe_changes;
+
+impl Widening<'_> {
+    /// Whether the exchange would succeed, found out by doing it to empty shadows; nothing of it stays.
+    pub(super) async fn try_exchange(&mut self) -> Result<()> {
+        self.begin().await?;
+        self.lock().await?;
+        for shadow in &self.shadows {
+            self.session.run(self.statements.add_shadow(&self.known.table, shadow), DOING).await?;
+        }
+        transposed(self).await?;
+        let parts = dependents(self).await?;
+        let tried = self.replace(&parts, &[], true).await;
+        self.session.plain("ROLLBACK", DOING).await?;
+        tried
+    }
+
+    /// Puts the shadows in place, and remembers the table as it then is.
+    pub(super) async fn exchange(&mut self, built: &[Transposed]) -> Result<()> {
+        self.begin().await?;
+        self.lock().await?;
+        // Nobody can change it any more; somebody may have, since it was built.
+        if transposed(self).await? != built {
+            return Err(Error::new(Kind::Conflict, "the table's indexes changed while a column was widened")
+                .retry(Retry::Temporary)
+                .with("destination", &self.session.server.destination)
+                .with("table", &self.known.table)
+                .hint("load again"));
+        }
+        let parts = dependents(self).await?;
+        self.replace(&parts, built, false).await?;
+        self.remember().await?;
+        fault::point("postgres.shadow_in_place");
+        self.commit().await
+    }
+
+    /// Locks the table and what is to be made again, all or nothing, in short attempts.
+    async fn lock(&mut self) -> Result<()> {
+        let views = |part: &Dependent| part.removal.strip_prefix("DROP VIEW ").map(str::to_owned);
+        let views: Vec<String> = dependents(self).await?.iter().filter_map(views).collect();
+        let locked = self.session.lock(self.statements.lock(&self.known.table, &views)).await;
+        locked.map_err(|error| match refusal(&error) {
+            Some(reason) => self.refused("views on the column", &reason),
+            None => self.session.server.error(DOING, error),
+        })
+    }
+
+    async fn replace(&mut self, parts: &[Dependent], built: &[Transposed], trial: bool) -> Result<()> {
+        let carried = carried(self).await?;
+        for part in parts.iter().rev() {
+            self.step(&part.what, &part.removal).await?;
+        }
+        for shadow in &self.shadows.clone() {
+            let replace = self.statements.replace_column(&self.known.table, shadow);
+            self.step(&format!("column {}", shadow.old.name), replace.text()).await?;
+            self.carry_over(shadow, &carried).await?;
+        }
+        for part in built {
+            for statement in &part.finish {
+                self.step(&part.what, statement).await?;
+            }
+        }
+        for part in parts {
+            for statement in &part.rebuild {
+                // A trial need not run a view's query.
+                let emptied = statement.strip_suffix(" WITH DATA").filter(|_| trial);
+                let statement =
+                    emptied.map_or_else(|| statement.clone(), |empty| format!("{empty} WITH NO DATA"));
+                self.step(&part.what, &statement).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_over(&mut self, shadow: &Shadow, carried: &[Carried]) -> Result<()> {
+        let Some(carried) = carried.iter().find(|carried| carried.column == shadow.old.name) else {
+            return Ok(());
+        };
+        let what = format!("column {}", shadow.old.name);
+        if let Some(default) = &carried.default {
+            let set = self.statements.set_default(&self.known.table, shadow, default);
+            self.step(&what, set.text()).await?;
+        }
+        for statement in &carried.others {
+            self.step(&what, statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, what: &str, statement: &str) -> Result<()> {
+        let done = self.session.try_run(Sql::of_server(statement.to_owned())).await;
+        done.map_err(|error| match refusal(&error) {
+            Some(reason) => self.refused(what, &reason),
+            None => self.session.server.error(DOING, error),
+        })
+    }
+
+    async fn remember(&mut self) -> Result<()> {
+        let schema = widened(self.known, &self.shadows);
+        let text = serde_json::to_string(&schema)
+            .map_err(|error| Error::new(Kind::Corrupt, "a schema cannot be written").source(error))?;
+        let query = self.statements.write_schema().query().bind(schema.table.as_str()).bind(text);
+        self.session.execute(query, DOING).await?;
+        for change in describe_changes(Some(self.known), &schema) {
+            let query = self.statements.write_schema_change().query();
+            let query = query
+                .bind(self.spec.run_id.as_str())
+                .bind(self.spec.from.pack() + 1)
+                .bind(schema.table.as_str())
+                .bind(change)
+                .bind(self.spec.loaded_at);
+            self.session.execute(query, DOING).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Why the server will not do it, however often it is asked.
+fn refusal(error: &sqlx::Error) -> Option<String> {
+    let sqlx::Error::Database(database) = error else { return None };
+    let refusal = database.try_downcast_ref::<PgDatabaseError>()?;
+    let code = refusal.code();
+    (!is_passing(code) && !is_lock_timeout(error)).then(|| match refusal.detail() {
+        Some(detail) => format!("{}, {}", refusal.message(), detail.replace('\n', ", ")),
+        None => refusal.message().to_owned(),
+    })
+}
+
+/// `known` with the columns as wide as the shadows, and no others.
+fn widened(known: &TableSchema, shadows: &[Shadow]) -> TableSchema {
+    let mut schema = known.clone();
+    for column in &mut schema.columns {
+        if let Some(shadow) = shadows.iter().find(|shadow| shadow.new.name == column.name) {
+            column.kind.clone_from(&shadow.new.kind);
+        }
+    }
+    schema
+}
