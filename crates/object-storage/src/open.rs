@@ -1,0 +1,139 @@
+//! From a URL and the environment to a store. Nothing is asked of it yet.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use clarion_core::{Error, Kind, Result};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use url::Url;
+
+/// What a URL may say beside bucket and prefix; all else, and every secret, comes from the environment.
+const PARAMETERS: [&str; 5] = ["region", "endpoint", "allow_http", "virtual_hosted_style", "account"];
+
+/// Lives as long as the process: whoever opens the same name finds the same objects.
+static MEMORY: LazyLock<Mutex<BTreeMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
+
+/// The store behind a bucket's URL.
+pub(crate) fn open(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    let parameters = parameters(url)?;
+    let bucket = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        "memory" => {
+            let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(stores.entry(bucket.to_owned()).or_default().clone())
+        }
+        "s3" => s3(bucket, &parameters),
+        "gs" => gcs(bucket),
+        _ => azure(bucket, &parameters),
+    }
+}
+
+fn parameters(url: &Url) -> Result<BTreeMap<String, String>> {
+    let given: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+    match given.keys().find(|name| !PARAMETERS.contains(&name.as_str())) {
+        None => Ok(given),
+        Some(name) => Err(Error::new(Kind::Config, "the url of a bucket has an unknown parameter")
+            .with("parameter", name)
+            .hint(format!("use {}; credentials come from the environment", PARAMETERS.join(", ")))),
+    }
+}
+
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod client {
+    use std::time::Duration;
+
+    use clarion_core::{Error, Kind};
+    use object_store::{BackoffConfig, RetryConfig};
+
+    /// Retried in this layer and in no other.
+    const RETRIES: usize = 6;
+    /// What a store needs to come back from a restart; a longer failure is for the next run.
+    const RETRY_FOR: Duration = Duration::from_secs(60);
+    /// A part of an upload on a slow line.
+    pub(super) const LONGEST: &str = "120 seconds";
+
+    pub(super) fn retries() -> RetryConfig {
+        RetryConfig { backoff: BackoffConfig::default(), max_retries: RETRIES, retry_timeout: RETRY_FOR }
+    }
+
+    pub(super) fn misconfigured(error: object_store::Error) -> Error {
+        Error::new(Kind::Config, "the bucket's settings cannot be used")
+            .hint("correct the url and the variables of the store in the environment")
+            .source(error)
+    }
+}
+
+#[cfg(feature = "s3")]
+fn s3(bucket: &str, parameters: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>> {
+    use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+    use object_store::client::ClientConfigKey;
+
+    let mut builder = AmazonS3Builder::from_env()
+        .with_bucket_name(bucket)
+        .with_retry(client::retries())
+        .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), client::LONGEST);
+    for (name, value) in parameters {
+        let key = match name.as_str() {
+            "region" => AmazonS3ConfigKey::Region,
+            "endpoint" => AmazonS3ConfigKey::Endpoint,
+            "allow_http" => AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp),
+            "virtual_hosted_style" => AmazonS3ConfigKey::VirtualHostedStyleRequest,
+            _ => continue,
+        };
+        builder = builder.with_config(key, value);
+    }
+    Ok(Arc::new(builder.build().map_err(client::misconfigured)?))
+}
+
+#[cfg(not(feature = "s3"))]
+fn s3(_bucket: &str, _parameters: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>> {
+    Err(left_out("s3"))
+}
+
+#[cfg(feature = "gcs")]
+fn gcs(bucket: &str) -> Result<Arc<dyn ObjectStore>> {
+    use object_store::client::ClientConfigKey;
+    use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+
+    let builder = GoogleCloudStorageBuilder::from_env()
+        .with_bucket_name(bucket)
+        .with_retry(client::retries())
+        .with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), client::LONGEST);
+    Ok(Arc::new(builder.build().map_err(client::misconfigured)?))
+}
+
+#[cfg(not(feature = "gcs"))]
+fn gcs(_bucket: &str) -> Result<Arc<dyn ObjectStore>> {
+    Err(left_out("gcs"))
+}
+
+#[cfg(feature = "azure")]
+fn azure(container: &str, parameters: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>> {
+    use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+    use object_store::client::ClientConfigKey;
+
+    let mut builder = MicrosoftAzureBuilder::from_env()
+        .with_container_name(container)
+        .with_retry(client::retries())
+        .with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), client::LONGEST);
+    if let Some(account) = parameters.get("account") {
+        builder = builder.with_account(account);
+    }
+    if let Some(endpoint) = parameters.get("endpoint") {
+        builder = builder.with_endpoint(endpoint.clone());
+    }
+    Ok(Arc::new(builder.build().map_err(client::misconfigured)?))
+}
+
+#[cfg(not(feature = "azure"))]
+fn azure(_container: &str, _parameters: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>> {
+    Err(left_out("azure"))
+}
+
+#[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
+fn left_out(feature: &str) -> Error {
+    Error::new(Kind::Config, "this build of clarion has no client for that store")
+        .with("feature", feature)
+        .hint(format!("build it with it: cargo install --path crates/cli --features {feature}"))
+}
