@@ -10,6 +10,7 @@ use clarion_core::{
 use clarion_extractor::{ClariSource, Credentials};
 use clarion_journal::FileJournal;
 use clarion_loader::{Normaliser, ParquetDestination, PostgresDestination, PostgresSettings};
+use clarion_object_storage::{Bucket, Location};
 use clarion_pipeline::{Engine, MakeSource, Stores, Writer};
 use clarion_state_store::{Store, StoreLease};
 
@@ -50,8 +51,7 @@ pub(crate) async fn wire(
 ) -> Result<Wired> {
     let settings = &effective.settings;
     let clock = clock();
-    let folder = settings.journal.folder(&effective.data_dir)?;
-    let journal = FileJournal::open(folder, settings.source.base_url.clone(), clock.clone())?;
+    let journal = journal(effective, clock.clone())?;
     let store = Arc::new(Store::open(&settings.state, &effective.data_dir, clock.clone()).await?);
     let lease = store.lease(&effective.data_dir);
     let source: Arc<dyn Source> = match online {
@@ -81,6 +81,23 @@ pub(crate) async fn wire(
         requests_per_second: settings.source.requests_per_second,
     };
     Ok(Wired { engine, lease, store })
+}
+
+/// In a bucket it is asked nothing yet.
+pub(crate) fn journal(effective: &Effective, clock: Arc<dyn Clock>) -> Result<FileJournal> {
+    let workspace = effective.settings.source.base_url.clone();
+    match effective.settings.journal.location(&effective.data_dir)? {
+        Location::Folder(folder) => FileJournal::open(folder, workspace, clock),
+        Location::Bucket(url) => {
+            let own = own_folder(effective, "journal", &url);
+            FileJournal::in_bucket(Bucket::open(&url)?, own, workspace, clock)
+        }
+    }
+}
+
+/// What is kept on the own disk of a bucket: the journal's open segment, a load's files before they go up.
+fn own_folder(effective: &Effective, of: &str, url: &url::Url) -> PathBuf {
+    effective.data_dir.join("data/buckets").join(format!("{of}-{}", clarion_object_storage::slug(url)))
 }
 
 /// The machine's clock. In a build with fail points `CLARION_TEST_NOW` sets it, so that weeks pass at once under test.

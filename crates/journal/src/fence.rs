@@ -1,13 +1,15 @@
-//! The highest fence that has written to the journal, in a file that is also the lock of its writers.
+//! The highest fence that has written to the journal, behind the lock of its writers.
 //!
 //! A writer that lost its lease without knowing still has its own open segment in hand. Whatever of it would meet the
-//! files of the writer after it passes here first.
+//! files of the writer after it passes here first. The lock holds on one machine; in a bucket the store's own conditions
+//! stand behind it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::io;
 use std::time::{Duration, Instant};
 
 use clarion_core::{Error, Fence, Kind, Result, Retry, fault};
+use clarion_object_storage::Version;
 
 use crate::failure;
 use crate::store::Store;
@@ -22,27 +24,28 @@ pub(crate) struct Turn<'s> {
     file: File,
     fence: Fence,
     highest: Fence,
+    was: Version,
 }
 
 impl<'s> Turn<'s> {
     /// Waits for whoever writes just now; refuses a fence that is lower than one that has written.
     pub(crate) fn take(store: &'s Store, fence: Fence) -> Result<Self> {
         let mut file = lock(store)?;
-        let highest = read(&mut file).map_err(|error| unusable(store, error))?;
+        let (highest, was) = store.shelf().fence(&mut file)?;
         if fence < highest && !fault::defect("journal.no_fence") {
             return Err(Error::new(Kind::Conflict, "a later writer has taken over this journal")
                 .with("fence", fence)
                 .with("highest", highest)
                 .hint("this process lost the lease; start it again when the other one has ended"));
         }
-        Ok(Self { store, file, fence, highest })
+        Ok(Self { store, file, fence, highest, was })
     }
 
     /// Refuses every lower fence from now on. Called before the first change and by nobody who changes nothing: a sync
     /// without news leaves the journal's folder as it was.
     pub(crate) fn raise(mut self) -> Result<Self> {
         if self.fence > self.highest {
-            write(&mut self.file, self.fence).map_err(|error| unusable(self.store, error))?;
+            self.store.shelf().raise(&mut self.file, self.fence, &self.was)?;
             self.highest = self.fence;
         }
         Ok(self)
@@ -54,7 +57,8 @@ impl<'s> Turn<'s> {
     reason = "files are waited for where that blocks nobody, and only while somebody else writes"
 )]
 fn lock(store: &Store) -> Result<File> {
-    let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(store.fence());
+    let path = store.shelf().lock();
+    let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
     let file = opened.map_err(|error| unusable(store, error))?;
     let give_up = Instant::now() + LONGEST;
     loop {
@@ -69,31 +73,13 @@ fn lock(store: &Store) -> Result<File> {
     }
 }
 
-/// 0 where nobody has written yet.
-fn read(file: &mut File) -> io::Result<Fence> {
-    let mut text = String::new();
-    file.rewind()?;
-    file.read_to_string(&mut text)?;
-    if text.is_empty() {
-        return Ok(0);
-    }
-    text.trim().parse().map_err(io::Error::other)
-}
-
-/// All fences are written with as many digits, so that a new one covers the old one.
-fn write(file: &mut File, fence: Fence) -> io::Result<()> {
-    file.rewind()?;
-    file.write_all(format!("{fence:020}\n").as_bytes())?;
-    file.sync_data()
-}
-
 fn busy(store: &Store) -> Error {
     Error::new(Kind::Conflict, "another process is writing to the journal")
         .retry(Retry::Temporary)
-        .with("lock", store.fence().display())
+        .with("lock", store.shelf().lock().display())
         .hint("end the frozen process that holds the lock, then run the command again")
 }
 
 fn unusable(store: &Store, error: io::Error) -> Error {
-    failure::storage(store.fence(), "cannot use the journal's fence", error)
+    failure::storage(store.shelf().lock().display(), "cannot use the journal's fence", error)
 }

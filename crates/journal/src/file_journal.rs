@@ -1,4 +1,4 @@
-//! The journal's port on a local folder.
+//! The journal's port on segments in a folder or a bucket.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,10 +10,10 @@ use clarion_core::{
     Checkpoint, Clock, Entry, Error, Fence, Journal, JournalId, Kind, Purged, Result, RunId, SegmentHeader,
     SegmentInfo, SegmentNo, fault,
 };
+use clarion_object_storage::Bucket;
 use tokio::sync::Mutex;
 
 use crate::fence::Turn;
-use crate::identity::Identity;
 use crate::recovery::recover_spool;
 use crate::rewrite::rewrite;
 use crate::segment::{self, Segment};
@@ -21,7 +21,7 @@ use crate::store::Store;
 use crate::writer::{Stamp, Writer};
 use crate::{failure, identity};
 
-/// The journal in a folder. Whoever appends, cuts or recovers holds the lease.
+/// The journal in a folder or a bucket. Whoever appends, cuts or recovers holds the lease.
 pub struct FileJournal {
     store: Arc<Store>,
     workspace: String,
@@ -34,15 +34,29 @@ pub struct FileJournal {
 impl FileJournal {
     /// Opens the journal in `folder`, which is made if it does not exist.
     pub fn open(folder: impl AsRef<Path>, workspace: String, clock: Arc<dyn Clock>) -> Result<Self> {
-        let store = Arc::new(Store::open(folder.as_ref())?);
-        Ok(Self {
-            store,
+        Ok(Self::on(Store::in_folder(folder.as_ref())?, workspace, clock))
+    }
+
+    /// Opens the journal in `bucket`, which is asked nothing yet. The open segment and a lock lie in the folder `own`,
+    /// which no other journal has.
+    pub fn in_bucket(
+        bucket: Bucket,
+        own: impl AsRef<Path>,
+        workspace: String,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        Ok(Self::on(Store::in_bucket(bucket, own.as_ref())?, workspace, clock))
+    }
+
+    fn on(store: Store, workspace: String, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store: Arc::new(store),
             workspace,
             clock,
             writer: Arc::default(),
             open_bytes: Arc::default(),
             fence: AtomicU64::new(0),
-        })
+        }
     }
 
     fn fence(&self) -> Fence {
@@ -92,11 +106,10 @@ impl Journal for FileJournal {
     }
 
     async fn remember_purged(&self, purged: &Purged) -> Result<()> {
-        let (purged, fence) = (Some(purged.clone()), self.fence());
+        let (purged, fence) = (purged.clone(), self.fence());
         self.blocking(move |store| {
             let _turn = Turn::take(store, fence)?.raise()?;
-            let id = identity::begin(store)?.id;
-            identity::write(store, &Identity { id, purged })
+            identity::remember(store, purged)
         })
         .await
     }
@@ -122,8 +135,15 @@ impl Journal for FileJournal {
     }
 
     async fn append(&self, entry: &Entry) -> Result<()> {
-        let mut writer = self.writer.lock().await;
-        let raw_bytes = writer.append(&self.store, self.fence(), entry)?;
+        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        let fence = self.fence();
+        let raw_bytes = if writer.has_records() {
+            writer.append(&self.store, fence, entry)?
+        } else {
+            // The first record of a segment waits for the lock, and in a bucket for the store.
+            let entry = entry.clone();
+            self.blocking(move |store| writer.append(store, fence, &entry)).await?
+        };
         self.open_bytes.store(raw_bytes, Ordering::Relaxed);
         fault::point("journal.appended");
         Ok(())
@@ -152,8 +172,7 @@ impl Journal for FileJournal {
 
     async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>> {
         self.blocking(move |store| {
-            let numbers: Vec<SegmentNo> =
-                store.list()?.into_iter().filter(|number| *number > after).collect();
+            let numbers = store.list(after)?;
             for (number, expected) in numbers.iter().zip(after + 1..) {
                 if *number != expected {
                     return Err(failure::corrupt(&store.segment(expected), "a journal segment is missing"));
@@ -176,9 +195,9 @@ impl Journal for FileJournal {
 
     async fn read(&self, segment: SegmentNo) -> Result<Vec<Option<Entry>>> {
         self.blocking(move |store| {
-            let bytes = store.get(segment)?;
+            let found = store.get(segment)?;
             let path = store.segment(segment);
-            let opened = Segment::open(&path, segment, &bytes)?;
+            let opened = Segment::open(&path, segment, &found.bytes)?;
             identity::check(store, segment, &opened.header)?;
             opened.entries()
         })
@@ -197,6 +216,6 @@ impl Journal for FileJournal {
 }
 
 fn info(store: &Store, number: SegmentNo) -> Result<SegmentInfo> {
-    let bytes = store.get(number)?;
-    Ok(Segment::open(&store.segment(number), number, &bytes)?.info(number))
+    let found = store.get(number)?;
+    Ok(Segment::open(&store.segment(number), number, &found.bytes)?.info(number))
 }

@@ -21,6 +21,15 @@ pub(crate) fn recover_spool(store: &Store, stamp: Stamp) -> Result<()> {
     if is_made_from(store, last, token) && !fault::defect("journal.recover_twice") {
         return store.remove_spool();
     }
+    if store.is_spool_outrun(last) {
+        let records = contents.index.len();
+        tracing::warn!(
+            segment = last,
+            records,
+            "dropped an open segment: others have gone on since, and fetched it anew"
+        );
+        return store.remove_spool();
+    }
     let records = contents.index.len();
     publish(store, last + 1, stamp, contents, Body { token, lines: &lines })?;
     tracing::info!(segment = last + 1, records, dropped_bytes, "recovered the journal's open segment");

@@ -18,8 +18,8 @@ struct Kept {
 /// Rewrites segment `number` without the records on the lines `drop`.
 pub(crate) fn rewrite(store: &Store, number: SegmentNo, drop: &BTreeSet<u32>) -> Result<SegmentInfo> {
     let path = store.segment(number);
-    let file = store.get(number)?;
-    let old = Segment::open(&path, number, &file)?;
+    let found = store.get(number)?;
+    let old = Segment::open(&path, number, &found.bytes)?;
     let before = old.info(number);
     let Some(Kept { lines, index }) = without(&old, drop)? else {
         return Ok(before);
@@ -34,7 +34,7 @@ pub(crate) fn rewrite(store: &Store, number: SegmentNo, drop: &BTreeSet<u32>) ->
     };
     header.replaces.push(before.checksum);
     let first = segment::header_frame(&path, number, &header)?;
-    let stored = store.replace(number, &[&first, old.token()?, &records])?;
+    let stored = store.replace(number, &[&first, old.token()?, &records], &found.version)?;
     Ok(segment::info(number, &header, stored.bytes, stored.checksum))
 }
 

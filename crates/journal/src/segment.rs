@@ -1,7 +1,5 @@
 //! A numbered segment: how it is put together, and everything that is checked when it is read.
 
-use std::path::Path;
-
 use bytes::Bytes;
 use clarion_core::{Entry, Error, IndexLine, Kind, Result, SegmentHeader, SegmentInfo, SegmentNo};
 use serde::{Deserialize, Serialize};
@@ -14,7 +12,7 @@ pub(crate) const FORMAT: u32 = 1;
 
 /// A segment whose every byte is as it was sealed.
 pub(crate) struct Segment<'a> {
-    path: &'a Path,
+    path: &'a str,
     pub(crate) header: SegmentHeader,
     /// Token and record frames.
     body: &'a [u8],
@@ -38,7 +36,7 @@ struct Identity {
 
 impl<'a> Segment<'a> {
     /// Checks the file's seal and reads its header.
-    pub(crate) fn open(path: &'a Path, number: SegmentNo, file: &'a [u8]) -> Result<Self> {
+    pub(crate) fn open(path: &'a str, number: SegmentNo, file: &'a [u8]) -> Result<Self> {
         let sealed = frame::unseal(file)
             .ok_or_else(|| failure::corrupt(path, "a journal segment is torn or altered"))?;
         let length = frame::first_frame_len(sealed).ok_or_else(|| bad_header(path))?;
@@ -91,7 +89,7 @@ impl<'a> Segment<'a> {
 }
 
 /// The frame that a segment begins with.
-pub(crate) fn header_frame(path: &Path, number: SegmentNo, header: &SegmentHeader) -> Result<Vec<u8>> {
+pub(crate) fn header_frame(path: &str, number: SegmentNo, header: &SegmentHeader) -> Result<Vec<u8>> {
     let mut line =
         serde_json::to_vec(&FirstLine { segment: number, header }).expect("a header is plain JSON");
     line.push(b'\n');
@@ -100,7 +98,7 @@ pub(crate) fn header_frame(path: &Path, number: SegmentNo, header: &SegmentHeade
 }
 
 /// Reads the frame that a segment begins with.
-pub(crate) fn read_header(path: &Path, number: SegmentNo, frame: &[u8]) -> Result<SegmentHeader> {
+pub(crate) fn read_header(path: &str, number: SegmentNo, frame: &[u8]) -> Result<SegmentHeader> {
     let line = zstd::stream::decode_all(frame).map_err(|error| bad_header(path).source(error))?;
     let identity: Identity = serde_json::from_slice(&line).map_err(|error| bad_header(path).source(error))?;
     if identity.segment != number {
@@ -109,7 +107,7 @@ pub(crate) fn read_header(path: &Path, number: SegmentNo, frame: &[u8]) -> Resul
     }
     if identity.format > FORMAT {
         return Err(Error::new(Kind::Config, "a journal segment was written by a newer version")
-            .with("segment", path.display())
+            .with("segment", path)
             .with("format", identity.format)
             .hint("use the version of clarion that wrote it, or a later one"));
     }
@@ -137,7 +135,7 @@ pub(crate) fn hex(checksum: u128) -> String {
     format!("{checksum:032x}")
 }
 
-pub(crate) fn bad_header(path: &Path) -> Error {
+pub(crate) fn bad_header(path: &str) -> Error {
     failure::corrupt(path, "a journal segment's header is torn or altered")
 }
 

@@ -1,20 +1,20 @@
 //! The section `[journal]` of the configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clarion_core::{Error, Kind, Result};
+use clarion_core::Result;
+use clarion_object_storage::Location;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Beside state and lake, so that one folder holds everything a first run makes.
 const DEFAULT_URL: &str = "file://data/journal";
 
-const SCHEME: &str = "file://";
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Where the journal lies: `file://` and a folder, relative to the data folder unless it starts with a slash.
+    /// Where the journal lies: `file://` and a folder, relative to the data folder unless it starts with a slash, or
+    /// `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
     pub url: String,
 }
 
@@ -25,15 +25,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The folder that the URL names, seen from the data folder.
-    pub fn folder(&self, data_dir: &Path) -> Result<PathBuf> {
-        match self.url.strip_prefix(SCHEME) {
-            Some(path) if !path.is_empty() => Ok(data_dir.join(path)),
-            _ => Err(Error::new(Kind::Config, "the journal's url is no folder")
-                .with("key", "journal.url")
-                .with("value", format!("{:?}", self.url))
-                .hint("use file:// and a folder, for instance file://data/journal or file:///srv/clarion/journal")),
-        }
+    /// What the URL names; a folder is seen from the data folder.
+    pub fn location(&self, data_dir: &Path) -> Result<Location> {
+        Location::parse(&self.url, data_dir).map_err(|error| error.with("key", "journal.url"))
     }
 }
 
@@ -41,22 +35,15 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn folder(url: &str) -> Result<PathBuf> {
-        Settings { url: url.to_owned() }.folder(Path::new("/data"))
+    #[test]
+    fn the_default_is_a_folder_in_the_data_folder() {
+        let location = Settings::default().location(Path::new("/data")).unwrap();
+        assert_eq!(location, Location::Folder("/data/data/journal".into()));
     }
 
     #[test]
-    fn a_relative_folder_lies_in_the_data_folder_and_an_absolute_one_where_it_says() {
-        assert_eq!(folder(DEFAULT_URL).unwrap(), Path::new("/data/data/journal"));
-        assert_eq!(folder("file:///srv/j").unwrap(), Path::new("/srv/j"));
-    }
-
-    #[test]
-    fn anything_but_a_folder_names_the_key() {
-        for url in ["", "file://", "data/journal", "ftp://host/x"] {
-            let error = folder(url).unwrap_err();
-            assert_eq!(error.kind(), Kind::Config);
-            assert!(error.to_string().contains("journal.url"), "{error}");
-        }
+    fn a_url_that_names_nothing_names_the_key() {
+        let error = Settings { url: "data/journal".to_owned() }.location(Path::new("/data")).unwrap_err();
+        assert!(error.to_string().contains("journal.url"), "{error}");
     }
 }

@@ -107,5 +107,5 @@ fn refusal(path: &Path, error: io::Error) -> Error {
 }
 
 fn unwritable(path: &Path, error: io::Error) -> Error {
-    failure::storage(path, "cannot write the journal's open segment", error)
+    failure::storage(path.display(), "cannot write the journal's open segment", error)
 }

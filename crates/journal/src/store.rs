@@ -1,26 +1,36 @@
-//! The files of a journal: the one place that knows their names and syncs them.
+//! The parts of a journal by name: segments by number, its identity, and the open segment, which is always on the own
+//! disk.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use clarion_core::{Error, Kind, Result, SegmentNo, fault};
+use bytes::Bytes;
+use clarion_core::{Error, JournalId, Result, SegmentNo, fault};
+use clarion_object_storage::{Bucket, Version};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::shelf::{BucketShelf, FolderShelf, Found, Shelf, create_synced};
 use crate::{failure, frame, segment};
 
+const SEGMENTS: &str = "segments";
+const IDENTITY: &str = "journal.json";
 const SUFFIX: &str = ".ndjson.zst";
-const TEMPORARY: &str = ".tmp";
 /// What a header usually fits into, compressed.
 const START_BYTES: u64 = 64 * 1024;
 
-/// A journal's folder.
 #[derive(Debug)]
 pub(crate) struct Store {
-    fence: PathBuf,
-    identity: PathBuf,
+    shelf: Box<dyn Shelf>,
     spool: PathBuf,
-    segments: PathBuf,
+    /// Beside the spool of a journal that others may write to as well: the number that its segment would get.
+    claim: Option<PathBuf>,
+    /// A segment that was seen: there are none missing before it.
+    seen: AtomicU64,
+    /// Which journal the segments belong to, once it was looked up.
+    id: Mutex<Option<JournalId>>,
 }
 
 /// What was stored under a segment's number.
@@ -32,108 +42,104 @@ pub(crate) struct Stored {
 
 impl Store {
     /// Makes the folder where there is none and proves that it can be written.
-    pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let store = Self {
-            fence: folder.join("fence"),
-            identity: folder.join("journal.json"),
-            spool: folder.join("open.ndjson"),
-            segments: folder.join("segments"),
-        };
-        create_synced(&store.segments)
-            .and_then(|()| probe(&store.segments))
-            .map_err(|error| failure::storage(folder, "cannot write the journal's folder", error))?;
-        Ok(store)
+    pub(crate) fn in_folder(folder: &Path) -> Result<Self> {
+        let shelf = FolderShelf::new(folder.to_owned());
+        Self::new(Box::new(shelf), folder.join("open.ndjson"), None)
     }
 
-    pub(crate) fn identity(&self) -> &Path {
-        &self.identity
+    /// `own` is the folder on the own disk.
+    pub(crate) fn in_bucket(bucket: Bucket, own: &Path) -> Result<Self> {
+        create_synced(own).map_err(|error| {
+            failure::storage(own.display(), "cannot write the folder of the journal's open segment", error)
+        })?;
+        let shelf = BucketShelf::new(bucket, own.join("lock"));
+        Self::new(Box::new(shelf), own.join("open.ndjson"), Some(own.join("open.number")))
     }
 
-    /// The file that names the journal and what was purged from it, if there is one.
-    pub(crate) fn get_identity(&self) -> Result<Option<Vec<u8>>> {
-        let bytes = read_if_there(&self.identity);
-        bytes.map_err(|error| failure::storage(&self.identity, "cannot read the journal's name", error))
+    fn new(shelf: Box<dyn Shelf>, spool: PathBuf, claim: Option<PathBuf>) -> Result<Self> {
+        shelf.prepare()?;
+        Ok(Self { shelf, spool, claim, seen: AtomicU64::new(0), id: Mutex::default() })
     }
 
-    /// Replaces the file that names the journal, in one durable step.
-    pub(crate) fn put_identity(&self, text: &[u8]) -> Result<()> {
-        let temporary = self.identity.with_added_extension("tmp");
-        let folder = self.identity.parent().unwrap_or(Path::new("."));
-        File::create(&temporary)
-            .and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&temporary, &self.identity))
-            .and_then(|()| sync_folder(folder))
-            .map_err(|error| failure::storage(&self.identity, "cannot write the journal's name", error))
+    pub(crate) fn shelf(&self) -> &dyn Shelf {
+        &*self.shelf
     }
 
-    pub(crate) fn fence(&self) -> &Path {
-        &self.fence
+    /// The identity's file or object, for messages.
+    pub(crate) fn identity(&self) -> String {
+        self.shelf.shown(IDENTITY)
     }
 
-    pub(crate) fn has_spool(&self) -> bool {
-        self.spool.exists()
+    /// What names the journal and what was purged from it, if it is there.
+    pub(crate) fn get_identity(&self) -> Result<Option<Found>> {
+        self.shelf.get(IDENTITY)
     }
 
-    pub(crate) fn spool(&self) -> &Path {
-        &self.spool
+    /// Replaces it, in one durable step.
+    pub(crate) fn put_identity(&self, text: &[u8], was: &Version) -> Result<()> {
+        self.shelf.replace(IDENTITY, &[text], was, ["journal.naming", "journal.named"])
     }
 
-    pub(crate) fn segment(&self, number: SegmentNo) -> PathBuf {
-        self.segments.join(file_name(number))
-    }
-
-    /// The numbers of all segments, ascending.
-    pub(crate) fn list(&self) -> Result<Vec<SegmentNo>> {
-        let mut numbers = Vec::new();
-        for name in self.names()? {
-            numbers.extend(number_of(&name));
+    /// The id as it was looked up first in this process: a segment is checked against it, not against the storage.
+    pub(crate) fn id(&self, look: impl FnOnce() -> Result<Option<JournalId>>) -> Result<Option<JournalId>> {
+        let mut known = self.id.lock().unwrap_or_else(PoisonError::into_inner);
+        // On the own disk looking is cheap, and somebody may have exchanged the folder.
+        if known.is_none() || self.claim.is_none() {
+            *known = look()?;
         }
-        numbers.sort_unstable();
+        Ok(known.clone())
+    }
+
+    /// A segment's file or object, for messages.
+    pub(crate) fn segment(&self, number: SegmentNo) -> String {
+        self.shelf.shown(&name(number))
+    }
+
+    /// The numbers of all segments after `after`, ascending.
+    pub(crate) fn list(&self, after: SegmentNo) -> Result<Vec<SegmentNo>> {
+        let from = if after == 0 { String::new() } else { file_name(after) };
+        let names = self.shelf.list(SEGMENTS, &from)?;
+        let numbers: Vec<SegmentNo> =
+            names.iter().filter_map(|name| number_of(name)).filter(|number| *number > after).collect();
+        self.seen.fetch_max(numbers.last().copied().unwrap_or(0), Ordering::Relaxed);
         Ok(numbers)
     }
 
     /// The highest number; 0 where there is no segment.
     pub(crate) fn last(&self) -> Result<SegmentNo> {
-        Ok(self.list()?.last().copied().unwrap_or(0))
+        let before = self.seen.load(Ordering::Relaxed).saturating_sub(1);
+        let found = self.list(before)?.last().copied();
+        // A journal that lost what it had seen is looked through from the start.
+        match found {
+            None if before > 0 => Ok(self.list(0)?.last().copied().unwrap_or(0)),
+            found => Ok(found.unwrap_or(0)),
+        }
     }
 
     /// Stores `frames` and their seal under `number`: durable and whole when this returns, unseen before.
     pub(crate) fn put(&self, number: SegmentNo, frames: &[&[u8]]) -> Result<Stored> {
-        let path = self.segment(number);
-        if path.exists() {
-            return Err(
-                Error::new(Kind::Conflict, "the segment exists already").with("segment", path.display())
-            );
-        }
-        self.write(number, frames, ["journal.written", "journal.renamed"])
+        let (seal, stored) = sealed(frames);
+        let parts: Vec<&[u8]> = frames.iter().copied().chain([seal.as_slice()]).collect();
+        self.shelf.create(&name(number), &parts, ["journal.written", "journal.renamed"])?;
+        self.seen.fetch_max(number, Ordering::Relaxed);
+        Ok(stored)
     }
 
-    /// Puts another file in the place of segment `number`: readers see the old one or the new one.
-    pub(crate) fn replace(&self, number: SegmentNo, frames: &[&[u8]]) -> Result<Stored> {
-        self.write(number, frames, ["journal.rewriting", "journal.rewritten"])
-    }
-
-    /// `points`: where a test may end the process, before and after the file has its name.
-    fn write(&self, number: SegmentNo, frames: &[&[u8]], points: [&str; 2]) -> Result<Stored> {
-        let path = self.segment(number);
-        let temporary = self.segments.join(format!("{}{TEMPORARY}", file_name(number)));
-        let stored = write_sealed(&temporary, frames)
-            .map_err(|error| failure::storage(&temporary, "cannot write a journal segment", error))?;
-        fault::point(points[0]);
-        self.rename(&temporary, &path)
-            .map_err(|error| failure::storage(&path, "cannot name a journal segment", error))?;
-        fault::point(points[1]);
+    /// Puts another in the place of segment `number` as it was read: readers see the old one or the new one.
+    pub(crate) fn replace(&self, number: SegmentNo, frames: &[&[u8]], was: &Version) -> Result<Stored> {
+        let (seal, stored) = sealed(frames);
+        let parts: Vec<&[u8]> = frames.iter().copied().chain([seal.as_slice()]).collect();
+        self.shelf.replace(&name(number), &parts, was, ["journal.rewriting", "journal.rewritten"])?;
         Ok(stored)
     }
 
     /// A segment's bytes.
-    pub(crate) fn get(&self, number: SegmentNo) -> Result<Vec<u8>> {
-        let path = self.segment(number);
-        fs::read(&path).map_err(|error| unreadable(&path, error))
+    pub(crate) fn get(&self, number: SegmentNo) -> Result<Found> {
+        self.shelf.get(&name(number))?.ok_or_else(|| self.missing(number))
     }
 
     /// A segment's start, at least its first frame, and the length of that.
-    pub(crate) fn get_start(&self, number: SegmentNo) -> Result<(Vec<u8>, usize)> {
+    pub(crate) fn get_start(&self, number: SegmentNo) -> Result<(Bytes, usize)> {
         let mut length = START_BYTES;
         loop {
             let start = self.get_prefix(number, length)?;
@@ -148,119 +154,81 @@ impl Store {
     }
 
     /// Up to `length` bytes from a segment's start.
-    pub(crate) fn get_prefix(&self, number: SegmentNo, length: u64) -> Result<Vec<u8>> {
-        let path = self.segment(number);
-        let mut bytes = Vec::new();
-        File::open(&path)
-            .and_then(|file| file.take(length).read_to_end(&mut bytes))
-            .map_err(|error| unreadable(&path, error))?;
-        Ok(bytes)
-    }
-
-    /// The bytes of an open segment, if there is one.
-    pub(crate) fn get_spool(&self) -> Result<Option<Vec<u8>>> {
-        let bytes = read_if_there(&self.spool);
-        bytes.map_err(|error| failure::storage(&self.spool, "cannot read the journal's open segment", error))
-    }
-
-    pub(crate) fn remove_spool(&self) -> Result<()> {
-        remove(&self.spool)
+    pub(crate) fn get_prefix(&self, number: SegmentNo, length: u64) -> Result<Bytes> {
+        self.shelf.get_start(&name(number), length)?.ok_or_else(|| self.missing(number))
     }
 
     /// Removes what writes that were cut off left behind.
     pub(crate) fn sweep(&self) -> Result<()> {
-        for name in self.names()? {
-            if name.ends_with(TEMPORARY) {
-                remove(&self.segments.join(name))?;
+        self.shelf.sweep(SEGMENTS)
+    }
+
+    fn missing(&self, number: SegmentNo) -> Error {
+        failure::corrupt(&self.segment(number), "a journal segment is missing")
+    }
+}
+
+/// The open segment.
+impl Store {
+    pub(crate) fn has_spool(&self) -> bool {
+        self.spool.exists()
+    }
+
+    pub(crate) fn spool(&self) -> &Path {
+        &self.spool
+    }
+
+    /// Its bytes, if there is one.
+    pub(crate) fn get_spool(&self) -> Result<Option<Vec<u8>>> {
+        match fs::read(&self.spool) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                Err(failure::storage(self.spool.display(), "cannot read the journal's open segment", error))
             }
         }
-        Ok(())
     }
 
-    fn names(&self) -> Result<Vec<String>> {
-        let names: io::Result<Vec<String>> = fs::read_dir(&self.segments).and_then(|entries| {
-            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-        });
-        names.map_err(|error| failure::storage(&self.segments, "cannot list the journal's segments", error))
-    }
-
-    fn rename(&self, temporary: &Path, path: &Path) -> io::Result<()> {
-        if fault::defect("journal.not_named") {
-            return fs::remove_file(temporary);
+    pub(crate) fn remove_spool(&self) -> Result<()> {
+        match fs::remove_file(&self.spool) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failure::storage(self.spool.display(), "cannot remove the journal's open segment", error))
+            }
+            _ => Ok(()),
         }
-        fs::rename(temporary, path)?;
-        // The name is durable only once the folder is.
-        sync_folder(&self.segments)
+    }
+
+    /// Writes down, where others may write to the journal too, which number the spool is begun for. A kill between this
+    /// and the spool leaves a number without a spool, which nobody reads.
+    pub(crate) fn begin_spool(&self) -> Result<()> {
+        let Some(claim) = &self.claim else { return Ok(()) };
+        let number = self.last()? + 1;
+        fs::write(claim, format!("{number}\n")).map_err(|error| {
+            failure::storage(claim.display(), "cannot write the number of the open segment", error)
+        })
+    }
+
+    /// Whether others have written segments since the spool was begun: what it holds was fetched again by then, and
+    /// would come after it as if it were newer.
+    pub(crate) fn is_spool_outrun(&self, last: SegmentNo) -> bool {
+        let text = self.claim.as_ref().and_then(|claim| fs::read_to_string(claim).ok());
+        let number: Option<SegmentNo> = text.and_then(|text| text.trim().parse().ok());
+        number.is_some_and(|number| last >= number) && !fault::defect("journal.old_spool")
     }
 }
 
-/// Makes a folder and those above it, each durable in its own.
-fn create_synced(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    create_synced(above)?;
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync_folder(above),
-    }
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Proves that files can be made in the folder.
-fn probe(folder: &Path) -> io::Result<()> {
-    let probe = folder.join(format!("probe-{}{TEMPORARY}", std::process::id()));
-    File::create(&probe)?;
-    match fs::remove_file(&probe) {
-        // Another journal of this process had the same probe.
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn write_sealed(path: &Path, frames: &[&[u8]]) -> io::Result<Stored> {
-    let mut file = File::create(path)?;
+/// The seal of a segment, and what there is to know of the whole.
+fn sealed(frames: &[&[u8]]) -> ([u8; frame::MARK_LEN], Stored) {
     let mut digest = Xxh3::new();
-    let mut bytes = 0;
-    let mut write = |part: &[u8], digest: &mut Xxh3| {
-        digest.update(part);
-        bytes += part.len() as u64;
-        file.write_all(part)
-    };
-    for frame in frames {
-        write(frame, &mut digest)?;
-    }
-    write(&frame::seal_frame(digest.digest128()), &mut digest)?;
-    file.sync_all()?;
-    Ok(Stored { bytes, checksum: digest.digest128() })
+    frames.iter().for_each(|frame| digest.update(frame));
+    let seal = frame::seal_frame(digest.digest128());
+    digest.update(&seal);
+    let bytes = frames.iter().map(|frame| frame.len()).sum::<usize>() + seal.len();
+    (seal, Stored { bytes: bytes as u64, checksum: digest.digest128() })
 }
 
-fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(failure::storage(path, "cannot remove a file of the journal", error))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn unreadable(path: &Path, error: io::Error) -> Error {
-    if error.kind() == io::ErrorKind::NotFound {
-        return failure::corrupt(path, "a journal segment is missing");
-    }
-    failure::storage(path, "cannot read a journal segment", error)
+fn name(number: SegmentNo) -> String {
+    format!("{SEGMENTS}/{}", file_name(number))
 }
 
 fn file_name(number: SegmentNo) -> String {

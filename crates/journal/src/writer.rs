@@ -71,6 +71,9 @@ impl Writer {
         };
         let Finished { token, lines, contents } = spool.finish();
         let last = self.last.take().map_or_else(|| store.last(), Ok)?;
+        if store.is_spool_outrun(last) {
+            return Err(outrun(store, last));
+        }
         let info = publish(store, last + 1, stamp, contents, Body { token, lines: &lines })?;
         *self = Self { open: Open::Nothing, last: Some(info.number) };
         Ok(Some(info))
@@ -80,6 +83,7 @@ impl Writer {
         // A spool that could not be made holds nothing of ours.
         self.open = Open::Nothing;
         let _turn = Turn::take(store, fence)?.raise()?;
+        store.begin_spool()?;
         let spool = Spool::create(store.spool().to_owned())?;
         self.open = Open::Broken;
         Ok(spool)
@@ -127,6 +131,13 @@ pub(crate) fn publish(
     store.remove_spool()?;
     fault::point("journal.spool_removed");
     Ok(segment::info(number, &header, stored.bytes, stored.checksum))
+}
+
+/// Only where two machines write to one bucket, which the lease of one of them does not know of.
+fn outrun(store: &Store, last: SegmentNo) -> Error {
+    Error::new(Kind::Conflict, "another process has written to the journal meanwhile")
+        .with("segment", store.segment(last))
+        .hint("two processes write to one bucket: end the other one, then run the command again")
 }
 
 fn broken(store: &Store) -> Error {

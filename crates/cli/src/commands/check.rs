@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clarion_core::{Clock as _, Error, Ledger as _, Silent, StateStore as _, Stop, SystemClock};
-use clarion_journal::FileJournal;
+use clarion_object_storage::{Bucket, Location};
 use clarion_state_store::Store;
 use serde::Serialize;
 
@@ -71,9 +71,20 @@ async fn state(effective: &Effective, store: Result<&Store, &Error>) -> clarion_
 }
 
 fn journal(effective: &Effective) -> clarion_core::Result<String> {
-    let folder = effective.settings.journal.folder(&effective.data_dir)?;
-    FileJournal::open(&folder, effective.settings.source.base_url.clone(), Arc::new(SystemClock))?;
-    Ok(folder.display().to_string())
+    wiring::journal(effective, Arc::new(SystemClock))?;
+    match effective.settings.journal.location(&effective.data_dir)? {
+        Location::Folder(folder) => Ok(folder.display().to_string()),
+        Location::Bucket(url) => probe(&url),
+    }
+}
+
+/// Writes one small object and removes it again.
+fn probe(url: &url::Url) -> clarion_core::Result<String> {
+    let bucket = Bucket::open(url)?;
+    let probed = bucket.probe("_clarion/probe")?;
+    let conditional =
+        if probed.conditional { "" } else { ", without conditional writes: run one clarion only" };
+    Ok(format!("{}, written and read{conditional}", bucket.url()))
 }
 
 async fn api(effective: &Effective, store: Arc<Store>, stop: &Stop) -> clarion_core::Result<String> {
