@@ -141,7 +141,7 @@ const CASES: u32 = 150;
 #[test]
 fn no_untouched_call_is_missed_whatever_happens_between_pages() {
     // Reads the environment: the test below runs this one with a defect.
-    clarion_core::fault::setup();
+    crate::support::read_defects();
     // Pages of one row have no room for an overlap within a tie, and are left out.
     let strategy = (times(), edits(), prop_oneof![3..12_usize, Just(30), Just(100)], any::<bool>());
     let config =

@@ -50,8 +50,10 @@ impl Declaration {
     }
 
     fn check_paging(&self) -> Result<()> {
-        if !(1..=LARGEST_PAGE).contains(&self.page_size) {
-            return Err(wrong("page_size", "a number from 1 to 10000"));
+        // By offset each page holds a row of the one before.
+        let least = if self.paging == Paging::Skip { 2 } else { 1 };
+        if !(least..=LARGEST_PAGE).contains(&self.page_size) {
+            return Err(wrong("page_size", "a number from 1 to 10000, by offset from 2 on"));
         }
         let needed = match self.paging {
             Paging::None => return Ok(()),
@@ -118,6 +120,7 @@ mod tests {
             (Declaration { path: text("/{from}"), ..good.clone() }, "window_days"),
             (Declaration { date_format: text("QQ"), ..good.clone() }, "QQ"),
             (Declaration { page_size: 0, ..good.clone() }, "page_size"),
+            (Declaration { page_size: 1, paging: Paging::Skip, ..good.clone() }, "page_size"),
             (Declaration { paging: Paging::Cursor, ..good.clone() }, "cursor_path"),
             (Declaration { paging: Paging::NextLink, ..good.clone() }, "next_path"),
             (Declaration { cursor: text("updated"), ..good.clone() }, "cursor_param"),

@@ -46,6 +46,15 @@ enum At {
     End,
 }
 
+/// What a page shows beside its records.
+#[derive(Debug, Clone, Copy)]
+struct Signs {
+    /// Records that were not seen before.
+    fresh: usize,
+    /// The server counts fewer than it did.
+    fell: bool,
+}
+
 /// The parameters of the next page, or its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
@@ -121,12 +130,13 @@ impl<'s> Pages<'s> {
 
     /// Takes the answer to what [`Self::next`] asked for.
     pub(super) fn take(&mut self, page: &Page) -> Result<()> {
+        let fell = page.matched.zip(self.matched).is_some_and(|(now, before)| now < before);
         self.matched = page.matched.or(self.matched);
         let keys: Vec<RecordKey> = page.rows.iter().map(|row| row.key.clone()).collect();
         let fresh = self.remember(&keys);
         match self.at.clone() {
             At::Whole => self.take_whole(page)?,
-            At::Skip(skip) => self.take_by_offset(page, &keys, skip, fresh)?,
+            At::Skip(skip) => self.take_by_offset(page, &keys, skip, Signs { fresh, fell })?,
             At::Page(number) => self.take_by_number(page, &keys, number, fresh)?,
             At::Cursor(_) => {
                 self.go_on(page.next.as_deref())?;
@@ -155,7 +165,7 @@ impl<'s> Pages<'s> {
         Ok(())
     }
 
-    fn take_by_offset(&mut self, page: &Page, keys: &[RecordKey], skip: u32, fresh: usize) -> Result<()> {
+    fn take_by_offset(&mut self, page: &Page, keys: &[RecordKey], skip: u32, signs: Signs) -> Result<()> {
         if keys.len() > self.limit as usize {
             return Err(self
                 .wrong("the server sent more records than a page holds")
@@ -164,13 +174,17 @@ impl<'s> Pages<'s> {
         if !keys.is_empty() && keys == self.before.as_slice() {
             return Err(self.wrong("the server gave the same page again: it ignores the offset"));
         }
-        let shifted = self.anchor.take().is_some_and(|anchor| !keys.contains(&anchor));
+        // A page of one row has no room for an overlap: there the count must tell.
+        let shifted = match self.anchor.take() {
+            Some(anchor) => !keys.contains(&anchor),
+            None => signs.fell && skip > 0,
+        };
         if shifted && !fault::defect("extractor.shift_is_fine") {
             return self.read_again("records kept shifting while the list was read");
         }
         let reached = skip + u32::try_from(keys.len()).unwrap_or(self.limit);
         let short = keys.len() < self.limit as usize;
-        if keys.is_empty() || says_all(page, u64::from(reached)) || short && fresh == 0 {
+        if keys.is_empty() || says_all(page, u64::from(reached)) || short && signs.fresh == 0 {
             self.at = At::End;
             return Ok(());
         }

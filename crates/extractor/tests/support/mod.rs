@@ -2,6 +2,7 @@
 
 mod ledger;
 mod vendor;
+mod wire;
 
 use std::sync::{Arc, Mutex};
 
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 
 pub(crate) use ledger::MemoryLedger;
 pub(crate) use vendor::{Call, Vendor, World, ids};
+pub(crate) use wire::{Host, Wire, param, shown};
 
 /// A source over a scripted wire, with all that a test looks at.
 pub(crate) struct Rig {
@@ -64,6 +66,12 @@ impl Rig {
         let listed = self.source.list(request, &mut sink).await;
         (listed, sink.0)
     }
+}
+
+/// Reads the planted defects from the environment, once a process.
+pub(crate) fn read_defects() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(clarion_core::fault::setup);
 }
 
 /// The records of a built-in stream.
