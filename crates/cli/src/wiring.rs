@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clarion_core::{
-    Clock, Destination, Error, Kind, Lease as _, MakeNormaliser, Normalise, Observer, Result, Source, Stop,
+    Clock, Destination, Error, Lease as _, MakeNormaliser, Normalise, Observer, Result, Source, Stop,
     SystemClock,
 };
 use clarion_extractor::{ClariSource, Credentials};
@@ -134,7 +134,15 @@ pub(crate) fn destination(
     let url = destination_url(settings)?;
     Ok(match settings.kind {
         DestinationKind::Parquet => {
-            Arc::new(ParquetDestination::open(&settings.name, lake(&url, settings, effective)?, clock())?)
+            let named = |error: Error| error.with("destination", &settings.name);
+            match Location::parse(&url, &effective.data_dir).map_err(named)? {
+                Location::Folder(root) => Arc::new(ParquetDestination::open(&settings.name, root, clock())?),
+                Location::Bucket(url) => {
+                    let (bucket, own) =
+                        (Bucket::open(&url).map_err(named)?, own_folder(effective, "lake", &url));
+                    Arc::new(ParquetDestination::in_bucket(&settings.name, bucket, &own, clock()))
+                }
+            }
         }
         DestinationKind::Postgres => {
             let mut postgres = PostgresSettings::new(url);
@@ -143,15 +151,6 @@ pub(crate) fn destination(
             Arc::new(PostgresDestination::connect(&settings.name, postgres)?)
         }
     })
-}
-
-fn lake(url: &str, settings: &DestinationSettings, effective: &Effective) -> Result<PathBuf> {
-    match url.strip_prefix("file://") {
-        Some(path) if !path.is_empty() => Ok(effective.data_dir.join(path)),
-        _ => Err(Error::new(Kind::Config, "a Parquet destination's url is no folder")
-            .with("destination", &settings.name)
-            .hint("use file:// and a folder, for instance file://data/lake or file:///srv/clarion/lake")),
-    }
 }
 
 fn make_normaliser() -> MakeNormaliser {

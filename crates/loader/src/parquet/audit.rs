@@ -18,8 +18,8 @@ use super::columns::{column, misshapen, positions, record_column, record_keys};
 use super::destination::{describe, panicked};
 use super::manifest::Manifest;
 use super::reader::{Batches, open as open_file};
-use super::recover::recover;
-use super::store::{OWN, Store};
+use super::recover::look as look_at;
+use super::store::Store;
 use crate::evolve::conform;
 
 /// A commit is performed in less than the product of these.
@@ -42,8 +42,9 @@ pub(super) async fn open(store: Store, destination: Arc<str>) -> Result<LakeAudi
         let (looked_at, name) = (store.clone(), destination.clone());
         let manifest = spawn_blocking(move || look(&looked_at, &name)).await.map_err(panicked)??;
         if manifest.pending.is_empty() {
-            let mut damages = BTreeSet::new();
-            compare_files(&store, &manifest, &mut damages)?;
+            let (looked_at, listed) = (store.clone(), manifest.clone());
+            let compared = spawn_blocking(move || compare_files(&looked_at, &listed));
+            let damages = compared.await.map_err(panicked)??;
             let state = describe(manifest.clone());
             return Ok(LakeAudit { store, destination, manifest, state, damages });
         }
@@ -53,36 +54,36 @@ pub(super) async fn open(store: Store, destination: Arc<str>) -> Result<LakeAudi
 }
 
 fn look(store: &Store, destination: &str) -> Result<Manifest> {
-    if store.size(OWN)?.is_none() {
+    if !store.is_begun()? {
         return Ok(Manifest::default());
     }
     let manifest = match store.lock()? {
-        Some(_lock) => recover(store, destination)?,
+        Some(_lock) => look_at(store, destination)?,
         None => Manifest::read(store, destination)?,
     };
     Ok(manifest.unwrap_or_default())
 }
 
 /// What the folders hold against what the manifest lists.
-fn compare_files(store: &Store, manifest: &Manifest, damages: &mut BTreeSet<String>) -> Result<()> {
-    for (name, table) in &manifest.tables {
-        for file in &table.files {
-            match store.size(&file.path)? {
-                None => drop(damages.insert(format!("{}: the file is missing", file.path))),
-                Some(bytes) if bytes != file.bytes => {
-                    damages.insert(format!("{}: the file is not the one that was written", file.path));
-                }
-                Some(_) => {}
+fn compare_files(store: &Store, manifest: &Manifest) -> Result<BTreeSet<String>> {
+    let tables: Vec<&str> = manifest.tables.keys().map(TableName::as_str).collect();
+    let found = store.parquet_files(&tables)?;
+    let mut damages = BTreeSet::new();
+    let mut known = HashSet::new();
+    for file in manifest.tables.values().flat_map(|table| &table.files) {
+        known.insert(file.path.as_str());
+        match found.get(&file.path) {
+            None => drop(damages.insert(format!("{}: the file is missing", file.path))),
+            Some(bytes) if *bytes != file.bytes => {
+                damages.insert(format!("{}: the file is not the one that was written", file.path));
             }
-        }
-        let known: HashSet<&str> = table.files.iter().map(|file| file.path.as_str()).collect();
-        for path in store.parquet_files(name.as_str())? {
-            if !known.contains(path.as_str()) {
-                damages.insert(format!("{path}: the file is not ours"));
-            }
+            Some(_) => {}
         }
     }
-    Ok(())
+    for path in found.keys().filter(|path| !known.contains(path.as_str())) {
+        damages.insert(format!("{path}: the file is not ours"));
+    }
+    Ok(damages)
 }
 
 #[async_trait]
@@ -102,7 +103,7 @@ impl Audit for LakeAudit {
     ) -> Result<()> {
         let Some(schema) = self.state.schemas.get(table).cloned() else { return Ok(()) };
         let columns = placing_columns(&schema)?;
-        for path in self.store.parquet_files(table.as_str())? {
+        for path in self.files(table).await? {
             let mut file = match self.open(&path, Some(columns.clone())).await? {
                 Some(file) => file,
                 None => continue,
@@ -130,7 +131,7 @@ impl Audit for LakeAudit {
         let Some(schema) = self.state.schemas.get(&schema.table).cloned() else { return Ok(Vec::new()) };
         let wanted: HashSet<&str> = records.iter().map(RecordKey::as_str).collect();
         let mut found = vec![RecordBatch::new_empty(schema.arrow())];
-        for path in self.store.parquet_files(schema.table.as_str())? {
+        for path in self.files(&schema.table).await? {
             if self.holds(&path, &schema, &wanted).await? {
                 self.gather(&path, &schema, &wanted, &mut found).await?;
             }
@@ -144,19 +145,28 @@ impl Audit for LakeAudit {
     }
 
     async fn finish(self: Box<Self>) -> Result<()> {
-        let now = Manifest::read(&self.store, &self.destination)?.unwrap_or_default();
+        let (store, name) = (self.store.clone(), self.destination.clone());
+        let now = spawn_blocking(move || Manifest::read(&store, &name)).await.map_err(panicked)??;
+        let now = now.unwrap_or_default();
         if now == self.manifest { Ok(()) } else { Err(changed(&self.destination)) }
     }
 }
 
 impl LakeAudit {
+    /// What a glob over a table's folder finds.
+    async fn files(&self, table: &TableName) -> Result<Vec<String>> {
+        let (store, table) = (self.store.clone(), table.clone());
+        let found = spawn_blocking(move || store.parquet_files(&[table.as_str()]));
+        Ok(found.await.map_err(panicked)??.into_keys().collect())
+    }
+
     /// A file's batches; `None`, noted, if it cannot be read.
     async fn open(&mut self, path: &str, columns: Option<Vec<String>>) -> Result<Option<Batches>> {
-        let full = self.store.path(path);
+        let (store, name) = (self.store.clone(), path.to_owned());
         let opened = spawn_blocking(move || {
             let names: Option<Vec<&str>> =
                 columns.as_ref().map(|columns| columns.iter().map(String::as_str).collect());
-            open_file(&full, names.as_deref())
+            open_file(&store, &name, names.as_deref())
         });
         match opened.await.map_err(panicked)? {
             Ok(file) => Ok(Some(file)),

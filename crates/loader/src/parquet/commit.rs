@@ -1,7 +1,6 @@
 //! The commit: everything staged and durable, then the manifest, then the files in their places.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clarion_core::{Error, Kind, LoadReport, Position, Result, TableName, fault};
 
@@ -13,10 +12,10 @@ use super::metadata::Entry;
 use super::plan::{Former, additive, rebuild, with_sync};
 use super::recover::{finish, sweep};
 use super::settle::{Settled, settle};
-use super::store::KEYS;
+use super::store::key_file;
 use crate::evolve::describe_changes;
 
-/// Syncs wait for the disk, which does many at a time.
+/// Syncs wait for the disk or the network, which do many at a time.
 const SYNC_THREADS: usize = 8;
 
 impl Work {
@@ -25,7 +24,8 @@ impl Work {
             return Ok(LoadReport::default());
         }
         if fault::defect("parquet.position_first") {
-            Manifest { position: to, ..self.manifest.clone() }.save(&self.context.store)?;
+            let mut ahead = Manifest { position: to, ..self.manifest.clone() };
+            ahead.save(&self.context.store)?;
         }
         let (mut entry, report) = self.account(to)?;
         let mut next = Manifest {
@@ -107,13 +107,9 @@ impl Work {
         let mut files = settled.kept.clone();
         for arrival in &settled.arrivals {
             let staged = &arrival.staged;
-            let name = format!("{KEYS}/{next_keys:08}.keys");
+            let name = key_file(self.spec.fence, *next_keys);
             *next_keys += 1;
-            let mut file = self.context.store.create(&name)?;
-            let written = std::io::Write::write_all(&mut file, &keys::encode(staged.hashes.clone()));
-            written.map_err(|error| {
-                super::store::failed("write a file", &self.context.store.path(&name), error)
-            })?;
+            self.context.store.write(&name, &keys::encode(staged.hashes.clone()))?;
             files.push(FileEntry {
                 path: arrival.path.clone(),
                 rows: staged.rows,
@@ -140,6 +136,9 @@ impl Work {
         let (destination, fence) = (&self.context.destination, self.spec.fence);
         finish(store, destination, &mut next, Some(fence))?;
         fence::check(store, destination, fence)?;
+        if store.is_shared() {
+            store.discard(&self.context.staging)?;
+        }
         sweep(store, &next)
     }
 
@@ -151,22 +150,9 @@ impl Work {
             _ => None,
         });
         let known = self.manifest.next_keys;
-        let fresh = (known..next.next_keys).map(|number| format!("{KEYS}/{number:08}.keys"));
+        let fresh = (known..next.next_keys).map(|number| key_file(self.spec.fence, number));
         let names: Vec<String> = staged.map(str::to_owned).chain(fresh).collect();
-        let turn = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            let work = || {
-                while let Some(name) = names.get(turn.fetch_add(1, Ordering::Relaxed)) {
-                    store.sync(name)?;
-                }
-                Ok(())
-            };
-            let threads: Vec<_> = (0..SYNC_THREADS.min(names.len())).map(|_| scope.spawn(work)).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            threads.into_iter().try_for_each(join)
-        })?;
+        store.each(&names, SYNC_THREADS, |name| store.sync(name))?;
         names.first().map_or(Ok(()), |name| store.sync_folder_of(name))?;
         names.last().map_or(Ok(()), |name| store.sync_folder_of(name))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,13 +12,14 @@ use clarion_core::{
     Audit, Clock, Destination, DestinationState, Error, Fence, Kind, Load, LoadSpec, PurgeSpec, Result,
     Retry, TableStats, check_journal,
 };
+use clarion_object_storage::Bucket;
 use tokio::task::spawn_blocking;
 
 use super::load::{ParquetLoad, Work};
 use super::manifest::{Manifest, TableEntry};
 use super::purge;
-use super::recover::{recover, verify};
-use super::store::{OWN, STAGING, Store};
+use super::recover::{look, recover, verify};
+use super::store::{STAGING, Store};
 use super::table::Context;
 use super::{audit, fence};
 
@@ -26,7 +27,7 @@ use super::{audit, fence};
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
-/// A folder of Parquet files, one folder a table, readable by anything that reads Parquet.
+/// Parquet files in a folder or a bucket, one folder a table, readable by anything that reads Parquet.
 pub struct ParquetDestination {
     name: Arc<str>,
     store: Store,
@@ -43,8 +44,17 @@ impl ParquetDestination {
                 .with("path", root.display())
                 .hint("set another url for the destination, or remove that file"));
         }
-        let name = name.into().into();
-        Ok(Self { name, store: Store::new(root), clock, fence: AtomicU64::new(0), loads: AtomicU64::new(0) })
+        Ok(Self::on(name, Store::new(root), clock))
+    }
+
+    /// In a bucket, which is asked nothing yet. A load's files lie in the folder `own`, which no other lake has, until
+    /// they go up.
+    pub fn in_bucket(name: impl Into<String>, bucket: Bucket, own: &Path, clock: Arc<dyn Clock>) -> Self {
+        Self::on(name, Store::in_bucket(bucket, own), clock)
+    }
+
+    fn on(name: impl Into<String>, store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self { name: name.into().into(), store, clock, fence: AtomicU64::new(0), loads: AtomicU64::new(0) }
     }
 
     /// For tests: `step` is called at every durable step of a commit and may end it there, as a kill would.
@@ -113,13 +123,16 @@ impl Destination for ParquetDestination {
     }
 
     async fn purge(&self, spec: PurgeSpec) -> Result<u64> {
-        if self.store.size(OWN)?.is_none() {
+        if !self.store.is_begun()? {
             return Ok(0);
         }
-        let (store, name) = (self.store.clone(), self.name.clone());
+        let (store, name, fence) = (self.store.clone(), self.name.clone(), spec.fence);
         let lock = self.lock().await?;
-        let manifest = spawn_blocking(move || purge::tidy(&store, &name)).await.map_err(panicked)??;
-        let Some(manifest) = manifest else { return Ok(0) };
+        let tidied = spawn_blocking(move || {
+            raise_shared(&store, &name, fence)?;
+            purge::tidy(&store, &name)
+        });
+        let Some(manifest) = tidied.await.map_err(panicked)?? else { return Ok(0) };
         let mut work = self.work_on(manifest.clone(), purge::load_spec(spec, &manifest), lock)?;
         spawn_blocking(move || purge::purge(&mut work)).await.map_err(panicked)?
     }
@@ -128,15 +141,20 @@ impl Destination for ParquetDestination {
 impl ParquetDestination {
     async fn work(&self, spec: LoadSpec) -> Result<Work> {
         let lock = self.lock().await?;
-        let (store, name, replace) = (self.store.clone(), self.name.clone(), spec.replace);
-        let manifest =
-            spawn_blocking(move || before_load(&store, &name, replace)).await.map_err(panicked)??;
+        let (store, name, replace, fence) = (self.store.clone(), self.name.clone(), spec.replace, spec.fence);
+        let before = spawn_blocking(move || {
+            raise_shared(&store, &name, fence)?;
+            before_load(&store, &name, replace)
+        });
+        let manifest = before.await.map_err(panicked)??;
         self.work_on(manifest, spec, lock)
     }
 
     fn work_on(&self, manifest: Manifest, spec: LoadSpec, lock: File) -> Result<Work> {
         self.check(&manifest, &spec)?;
-        fence::raise(&self.store, &self.name, spec.fence)?;
+        if !self.store.is_shared() {
+            fence::raise(&self.store, &self.name, spec.fence)?;
+        }
         let context = Context {
             store: self.store.clone(),
             destination: self.name.clone(),
@@ -157,14 +175,20 @@ impl ParquetDestination {
     }
 }
 
+/// In a shared place the fence is raised before anything is swept: from then on no earlier load can commit what it
+/// staged.
+fn raise_shared(store: &Store, destination: &str, fence: Fence) -> Result<()> {
+    if store.is_shared() { fence::raise(store, destination, fence) } else { Ok(()) }
+}
+
 fn inspect(store: &Store, destination: &str) -> Result<DestinationState> {
-    if store.size(OWN)?.is_none() {
+    if !store.is_begun()? {
         return Ok(DestinationState::default());
     }
     // While a load is under way its files are its own: what it has committed so far is what there is.
     let manifest = match store.lock()? {
         Some(_lock) => {
-            let manifest = recover(store, destination)?;
+            let manifest = look(store, destination)?;
             manifest.as_ref().map_or(Ok(()), |manifest| verify(store, destination, manifest))?;
             manifest
         }
@@ -185,8 +209,7 @@ fn before_load(store: &Store, destination: &str, replace: bool) -> Result<Manife
     match recovered {
         Err(error) if replace && error.kind() == Kind::Corrupt => {
             tracing::warn!(destination, error = error.chain(), "rebuilding a damaged lake");
-            let damaged = Manifest::read(store, destination).ok().flatten().unwrap_or_default();
-            Ok(Manifest { pending: Vec::new(), ..damaged })
+            Ok(Manifest { pending: Vec::new(), ..Manifest::salvage(store, destination) })
         }
         other => other,
     }

@@ -37,8 +37,10 @@ pub(super) fn locate(
 ) -> Result<Places> {
     let hashes: HashSet<u64> = announced.iter().map(|key| hash(key.as_str())).collect();
     let mut places = Places::new();
-    for (index, file) in table.files.iter().enumerate() {
-        let held = read(store, destination, file)?;
+    let names: Vec<String> = table.files.iter().map(|file| file.keys.clone()).collect();
+    let found = store.read_all(&names)?;
+    for (index, (file, bytes)) in table.files.iter().zip(found).enumerate() {
+        let held = hashes_in(bytes, store, destination, file)?;
         if held.iter().any(|hash| hashes.contains(hash)) {
             look_into(store, &table.schema, file, |key, position| {
                 if announced.contains(key) {
@@ -66,7 +68,7 @@ fn look_into(
     mut visit: impl FnMut(&RecordKey, i64),
 ) -> Result<()> {
     let columns = [record_column(schema)?, "_position"];
-    for batch in open(&store.path(&file.path), Some(&columns))? {
+    for batch in open(store, &file.path, Some(&columns))? {
         let batch = batch?;
         let keys = record_keys(&batch, schema)?;
         let positions = positions(&batch, schema)?;
@@ -90,10 +92,13 @@ pub(super) fn encode(mut hashes: Vec<u64>) -> Vec<u8> {
 
 /// The hashes of a data file's record keys.
 pub(super) fn read(store: &Store, destination: &str, file: &FileEntry) -> Result<Vec<u64>> {
-    let bytes = store.read(&file.keys)?.unwrap_or_default();
-    decode(&bytes).ok_or_else(|| {
-        corrupt(destination, "a key file is missing or damaged")
-            .with("file", store.path(&file.keys).display())
+    let bytes = store.read(&file.keys)?.map(|(bytes, _)| bytes);
+    hashes_in(bytes, store, destination, file)
+}
+
+fn hashes_in(bytes: Option<Vec<u8>>, store: &Store, destination: &str, file: &FileEntry) -> Result<Vec<u64>> {
+    decode(&bytes.unwrap_or_default()).ok_or_else(|| {
+        corrupt(destination, "a key file is missing or damaged").with("file", store.shown(&file.keys))
     })
 }
 

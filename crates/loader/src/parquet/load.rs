@@ -129,7 +129,7 @@ impl Drop for Work {
     fn drop(&mut self) {
         if !self.committed {
             // What stays behind is swept at the next start.
-            let _ = self.context.store.remove_folder(&self.context.staging);
+            let _ = self.context.store.discard(&self.context.staging);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clarion_core::{Error, Fence, JournalId, Kind, Position, Result, TableName, TableSchema};
+use clarion_object_storage::Version;
 use serde::{Deserialize, Serialize};
 
 use super::store::{MANIFEST, Store};
@@ -25,6 +26,9 @@ pub(super) struct Manifest {
     pub(super) tables: BTreeMap<TableName, TableEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) pending: Vec<Operation>,
+    /// As which it was read or saved last.
+    #[serde(skip)]
+    pub(super) version: Version,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,25 +70,34 @@ pub(super) enum Operation {
 impl Manifest {
     /// `None` if there is none: a lake never loaded, or wiped.
     pub(super) fn read(store: &Store, destination: &str) -> Result<Option<Self>> {
-        let Some(bytes) = store.read(MANIFEST)? else {
+        let Some((bytes, version)) = store.read(MANIFEST)? else {
             return Ok(None);
         };
         let parsed = serde_json::from_slice::<Self>(&bytes);
-        let path = store.path(MANIFEST);
+        let path = store.shown(MANIFEST);
         let manifest = parsed.map_err(|error| {
-            corrupt(destination, "the manifest cannot be read").with("file", path.display()).source(error)
+            corrupt(destination, "the manifest cannot be read").with("file", &path).source(error)
         })?;
         if manifest.format > FORMAT {
-            let error =
-                Error::new(Kind::Config, "a newer version wrote this lake").with("file", path.display());
+            let error = Error::new(Kind::Config, "a newer version wrote this lake").with("file", path);
             return Err(error.hint("use that version, or another folder"));
         }
-        Ok(Some(manifest))
+        Ok(Some(Self { version, ..manifest }))
     }
 
-    pub(super) fn save(&self, store: &Store) -> Result<()> {
+    /// What is left of one that a rebuild does not need: whatever can be read, and its version.
+    pub(super) fn salvage(store: &Store, destination: &str) -> Self {
+        Self::read(store, destination).ok().flatten().unwrap_or_else(|| {
+            let version = store.read(MANIFEST).ok().flatten().map(|(_, version)| version);
+            Self { version: version.unwrap_or_default(), ..Self::default() }
+        })
+    }
+
+    /// In the place of what was read; `Conflict` if somebody else has saved one since, where the place can tell.
+    pub(super) fn save(&mut self, store: &Store) -> Result<()> {
         let bytes = serde_json::to_vec(self).expect("a manifest is plain data");
-        store.replace(MANIFEST, &bytes)
+        self.version = store.replace(MANIFEST, &bytes, &self.version)?;
+        Ok(())
     }
 }
 
@@ -98,6 +111,7 @@ impl Default for Manifest {
             next_keys: 1,
             tables: BTreeMap::new(),
             pending: Vec::new(),
+            version: Version::default(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Merging files by time, a batch of each at a time.
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray};
@@ -12,6 +11,7 @@ use clarion_core::{Result, TableSchema};
 use super::columns::{misshapen, time_at, times};
 use super::edit::Edit;
 use super::reader::{Batches, open};
+use super::store::Store;
 use super::writer::{FileWriter, Staged};
 use crate::evolve::conform;
 
@@ -20,7 +20,8 @@ const MAX_PIECES: usize = 64;
 
 /// A file that goes into a merge.
 pub(super) struct Input {
-    pub(super) path: PathBuf,
+    pub(super) store: Store,
+    pub(super) name: String,
     /// The time of its first row; it is not opened before its turn.
     pub(super) min_time: Option<i64>,
     /// What happens to its rows; `None` for a file of this load.
@@ -87,7 +88,7 @@ impl Cursor {
         self.batch = None;
         self.row = 0;
         if self.batches.is_none() {
-            self.batches = Some(open(&self.input.path, None)?);
+            self.batches = Some(open(&self.input.store, &self.input.name, None)?);
         }
         while let Some(batch) = self.batches.as_mut().and_then(Iterator::next) {
             let batch = self.shape(&batch?, schema)?;

@@ -106,7 +106,7 @@ impl Shelf<'_> {
         let to = format!("{table}/data-1.parquet");
         let mut writer = FileWriter::create(self.store, from.clone(), &schema, &rows)?;
         if keep && self.store.size(&to)?.is_some() {
-            for batch in open(&self.store.path(&to), None)? {
+            for batch in open(self.store, &to, None)? {
                 writer.write(&batch?)?;
             }
         }

@@ -1,7 +1,7 @@
 //! In what order files arrive and leave, so that no reader ever sees a record twice.
 
 use super::manifest::Operation;
-use super::settle::Settled;
+use super::settle::{Arrival, Settled};
 
 /// The operations of a load that adds to what is there.
 ///
@@ -30,6 +30,11 @@ pub(super) struct Former {
 /// The operations of a rebuild of one table: each new file takes the place of the old one of its name, after those
 /// that share a record with it have left.
 pub(super) fn rebuild(mut former: Vec<Former>, settled: &Settled) -> Vec<Operation> {
+    let rename =
+        |arrival: &Arrival| Operation::Rename { from: arrival.staged.name.clone(), to: arrival.path.clone() };
+    if former.is_empty() {
+        return with_sync(settled.arrivals.iter().map(rename).collect());
+    }
     let mut operations = Vec::new();
     for arrival in &settled.arrivals {
         let mut hashes = arrival.staged.hashes.clone();
@@ -38,8 +43,7 @@ pub(super) fn rebuild(mut former: Vec<Former>, settled: &Settled) -> Vec<Operati
             former.into_iter().partition(|old| old.path != arrival.path && shares(old, &hashes));
         let leaving = leaving.into_iter().map(|old| Operation::Remove { path: old.path });
         operations.extend(with_sync(leaving.collect()));
-        let rename = Operation::Rename { from: arrival.staged.name.clone(), to: arrival.path.clone() };
-        operations.extend(with_sync(vec![rename]));
+        operations.extend(with_sync(vec![rename(arrival)]));
         former = staying.into_iter().filter(|old| old.path != arrival.path).collect();
     }
     let rest = former.into_iter().map(|old| Operation::Remove { path: old.path });

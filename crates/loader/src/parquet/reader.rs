@@ -1,15 +1,12 @@
 //! Reading a data file in batches whose size is bounded in bytes and not only in rows.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use ::parquet::file::metadata::ParquetMetaData;
 use arrow::array::RecordBatch;
 use clarion_core::{Error, Kind, Result};
 
-use super::store::failed;
+use super::store::Store;
 
 /// What a batch should be in memory: small enough to have one of each input of a merge.
 const BATCH_BYTES: i64 = 1 << 20;
@@ -18,15 +15,15 @@ const MAX_ROWS: i64 = 8192;
 
 /// The batches of a file.
 pub(super) struct Batches {
-    path: PathBuf,
+    path: String,
     rows: usize,
     inner: ParquetRecordBatchReader,
 }
 
 /// Opens a file; with `columns`, only those.
-pub(super) fn open(path: &Path, columns: Option<&[&str]>) -> Result<Batches> {
-    let file = File::open(path).map_err(|error| failed("open a file", path, error))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(path, error))?;
+pub(super) fn open(store: &Store, name: &str, columns: Option<&[&str]>) -> Result<Batches> {
+    let (file, path) = (store.open(name)?, store.shown(name));
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(&path, error))?;
     let rows = if columns.is_some() { MAX_ROWS } else { batch_rows(builder.metadata()) };
     let rows = usize::try_from(rows).unwrap_or(1);
     let mut builder = builder.with_batch_size(rows);
@@ -34,8 +31,8 @@ pub(super) fn open(path: &Path, columns: Option<&[&str]>) -> Result<Batches> {
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         builder = builder.with_projection(mask);
     }
-    let inner = builder.build().map_err(|error| unreadable(path, error))?;
-    Ok(Batches { path: path.to_owned(), rows, inner })
+    let inner = builder.build().map_err(|error| unreadable(&path, error))?;
+    Ok(Batches { path, rows, inner })
 }
 
 impl Batches {
@@ -61,9 +58,9 @@ fn batch_rows(metadata: &ParquetMetaData) -> i64 {
     (BATCH_BYTES / widest.max(1)).clamp(1, MAX_ROWS)
 }
 
-fn unreadable(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+fn unreadable(path: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::new(Kind::Corrupt, "a data file cannot be read")
-        .with("path", path.display())
+        .with("path", path)
         .hint("rebuild the destination with `clarion replay`; it costs no API request")
         .source(error)
 }

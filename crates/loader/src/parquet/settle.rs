@@ -131,7 +131,7 @@ impl Work {
             }
         }
         let joined = self.merge(inputs)?;
-        spent.iter().try_for_each(|name| self.load.context.store.remove(name))?;
+        self.load.context.store.remove(&spent)?;
         let Some(staged) = joined else {
             self.emptied.extend(absorbed);
             return Ok(None);
@@ -193,7 +193,7 @@ impl Work {
         }
         let inputs = vec![self.input(&staged)];
         let reshaped = self.merge(inputs)?;
-        self.load.context.store.remove(&staged.name)?;
+        self.load.context.store.remove(std::slice::from_ref(&staged.name))?;
         Ok(reshaped.unwrap_or(staged))
     }
 
@@ -205,14 +205,17 @@ impl Work {
 
     fn inputs_of(&self, file: usize) -> Vec<Input> {
         let entry = &self.old.files[file];
-        let path = self.load.context.store.path(&entry.path);
-        let old = Input { path, min_time: entry.min_time, edit: Some(self.edit.clone()) };
+        let old = self.input_of(entry.path.clone(), entry.min_time, Some(self.edit.clone()));
         let patches = self.patches.get(&file).into_iter().flatten().map(|staged| self.input(staged));
         std::iter::once(old).chain(patches).collect()
     }
 
     fn input(&self, staged: &Staged) -> Input {
-        Input { path: self.load.context.store.path(&staged.name), min_time: staged.min_time, edit: None }
+        self.input_of(staged.name.clone(), staged.min_time, None)
+    }
+
+    fn input_of(&self, name: String, min_time: Option<i64>, edit: Option<Arc<Edit>>) -> Input {
+        Input { store: self.load.context.store.clone(), name, min_time, edit }
     }
 
     fn size(&self, part: &Part) -> u64 {

@@ -130,17 +130,15 @@ impl FileWriter {
     }
 
     fn unwritable(&self, error: ParquetError) -> Error {
-        let path = self.store.path(&self.name);
+        let path = self.store.shown(&self.name);
         match error {
             ParquetError::External(source) => match source.downcast::<std::io::Error>() {
-                Ok(source) => failed("write a file", &path, *source),
-                Err(source) => Error::new(Kind::Storage, "cannot write a file")
-                    .with("path", path.display())
-                    .source(source),
+                Ok(source) => failed("write a file", path, *source),
+                Err(source) => {
+                    Error::new(Kind::Storage, "cannot write a file").with("path", path).source(source)
+                }
             },
-            other => {
-                Error::new(Kind::Storage, "cannot write a file").with("path", path.display()).source(other)
-            }
+            other => Error::new(Kind::Storage, "cannot write a file").with("path", path).source(other),
         }
     }
 }
