@@ -160,6 +160,6 @@ pub(super) fn assert_tidy(root: &Path) {
 }
 
 /// The position before load `number`.
-fn place(number: usize) -> Position {
+pub(super) fn place(number: usize) -> Position {
     if number == 0 { Position::START } else { Position::new(number as u64, 99) }
 }

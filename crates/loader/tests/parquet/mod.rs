@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod buckets;
 mod conformance;
 mod crash;
 mod files;
