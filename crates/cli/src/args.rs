@@ -74,6 +74,9 @@ pub(crate) enum Command {
         /// Mark as deleted whatever is gone at the vendor, also more than a fifth of a table within 7 days
         #[arg(long)]
         accept_deletes: bool,
+        /// Go on with another key for hashing columns than before: nothing hashed with it joins with what is there
+        #[arg(long, requires = "full")]
+        accept_hash_key: bool,
     },
     /// Show what a sync, or with --from a backfill, would fetch and when it would end; at most one request a stream
     #[command(

@@ -1,11 +1,11 @@
 //! From settings to an engine: the one place that knows every implementation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clarion_core::{
-    Clock, Destination, Error, Lease as _, MakeNormaliser, Normalise, Observer, Result, Source, Stop,
-    SystemClock,
+    Clock, Destination, Error, Kind, Lease as _, MakeNormaliser, Normalise, Observer, Result, Ruled, Rules,
+    Source, Stop, SystemClock,
 };
 use clarion_extractor::{ClariSource, Credentials};
 use clarion_journal::FileJournal;
@@ -15,7 +15,9 @@ use clarion_pipeline::{Engine, MakeSource, Stores, Writer};
 use clarion_state_store::{Store, StoreLease};
 
 use crate::offline::Offline;
-use crate::settings::{DestinationKind, DestinationSettings, Effective, credentials, destination_url};
+use crate::settings::{
+    DestinationKind, DestinationSettings, Effective, Settings, credentials, destination_url, hash_key,
+};
 
 /// An engine, and the lease that its writing commands take.
 pub(crate) struct Wired {
@@ -35,9 +37,10 @@ impl Wired {
     pub(crate) fn make_source(&self, effective: &Effective) -> MakeSource {
         let (effective, store) = (effective.clone(), self.store.clone());
         let observer = self.engine.stores.observer.clone();
+        let rules = self.engine.stores.rules.clone();
         Arc::new(move || {
             let credentials = credentials(&effective.settings.source, &effective.data_dir)?;
-            source(&effective, credentials, store.clone(), &observer)
+            source(&effective, credentials, store.clone(), &observer, &rules)
         })
     }
 }
@@ -51,12 +54,13 @@ pub(crate) async fn wire(
 ) -> Result<Wired> {
     let settings = &effective.settings;
     let clock = clock();
+    let rules = Arc::new(rules(settings, &effective.data_dir)?);
     let journal = journal(effective, clock.clone())?;
     let store = Arc::new(Store::open(&settings.state, &effective.data_dir, clock.clone()).await?);
     let lease = store.lease(&effective.data_dir);
     let source: Arc<dyn Source> = match online {
         None => Arc::new(Offline),
-        Some(credentials) => source(effective, credentials, store.clone(), &observer)?,
+        Some(credentials) => source(effective, credentials, store.clone(), &observer, &rules)?,
     };
     let history_start = settings.source.history_start_at(clock.now())?;
     let stores = Stores {
@@ -67,6 +71,7 @@ pub(crate) async fn wire(
         clock,
         observer,
         stop,
+        rules,
     };
     let engine = Engine {
         stores,
@@ -110,16 +115,22 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-/// The vendor's API behind its gate.
+/// The column rules of every stream, checked.
+pub(crate) fn rules(settings: &Settings, data_dir: &Path) -> Result<Rules> {
+    Rules::new(settings.streams.columns(), hash_key(&settings.privacy, data_dir)?)
+}
+
+/// The vendor's API behind its gate. Whatever comes of it has passed the column rules.
 pub(crate) fn source(
     effective: &Effective,
     credentials: Credentials,
     store: Arc<Store>,
     observer: &Arc<dyn Observer>,
+    rules: &Arc<Rules>,
 ) -> Result<Arc<dyn Source>> {
     let settings = effective.settings.source.clone();
     let source = ClariSource::new(settings, credentials, store, clock(), observer.clone())?;
-    Ok(Arc::new(source))
+    Ok(Arc::new(Ruled::new(source, rules.clone())))
 }
 
 /// Opens nothing: a destination that is down must not keep extraction from running.

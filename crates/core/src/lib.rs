@@ -30,6 +30,7 @@ mod period;
 mod position;
 mod purged;
 mod report;
+mod rules;
 mod schema;
 mod source;
 mod state;
@@ -69,6 +70,7 @@ pub use period::Period;
 pub use position::{Position, SegmentNo};
 pub use purged::Purged;
 pub use report::{DestinationReport, Outcome, QuotaReport, RequestReport, RunReport, StreamReport};
+pub use rules::{ColumnRules, HashKey, Rule, RuleMemory, Ruled, Rules, StreamColumns, StreamMemory};
 pub use schema::{Column, ColumnType, KIND_METADATA, TableSchema};
 pub use source::{
     Collected, Fetched, ListRequest, Listed, PageSink, ReadEnd, ReadRequest, Source, SourceRecord, Usage,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Backfill, ChangedKeys, Fence, JournalId, Known, Lead, Purged, QueueEntry, Reason, RecordKey, Result,
-    RunId, SegmentInfo, SegmentNo, StreamName, Timestamp,
+    RuleMemory, RunId, SegmentInfo, SegmentNo, StreamName, Timestamp,
 };
 
 #[async_trait]
@@ -101,6 +101,9 @@ pub trait StateStore: Send + Sync {
     /// The calls that were removed for good, as the journal remembers them too.
     async fn purged(&self) -> Result<Option<Purged>>;
 
+    /// What is remembered of the column rules; nothing before the first run.
+    async fn rules(&self) -> Result<RuleMemory>;
+
     /// Forgets records for good.
     ///
     /// # Behavior
@@ -148,6 +151,8 @@ pub struct Progress {
     pub journal: Option<JournalId>,
     /// In place of what was stored before.
     pub purged: Option<Purged>,
+    /// In place of what was stored before.
+    pub rules: Option<RuleMemory>,
     /// Whether segments are being rewritten from now on.
     pub rewriting: Option<bool>,
     pub segment: Option<SegmentInfo>,

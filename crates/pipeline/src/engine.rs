@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use clarion_core::{
-    Clock, Destination, Fence, Inbox, Journal, LeaseGuard, Ledger, MakeNormaliser, Observer, RunId, Source,
-    StateStore, Stop, Timestamp, Visibility,
+    Clock, Destination, Fence, Inbox, Journal, LeaseGuard, Ledger, MakeNormaliser, Observer, Rules, RunId,
+    Source, StateStore, Stop, Timestamp, Visibility,
 };
 
 use crate::settings::StreamsSettings;
@@ -19,6 +19,8 @@ pub struct Stores {
     pub clock: Arc<dyn Clock>,
     pub observer: Arc<dyn Observer>,
     pub stop: Stop,
+    /// What the records have passed that the source gives.
+    pub rules: Arc<Rules>,
 }
 
 /// Drives extraction and loading over the ports.

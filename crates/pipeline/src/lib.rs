@@ -30,6 +30,7 @@ mod record;
 mod recorder;
 mod recover;
 mod rewrites;
+mod rules;
 mod schedule;
 mod service;
 mod settings;
@@ -47,6 +48,7 @@ pub use journal_report::{JournalReport, SegmentReport, Standing, StreamTotals, T
 pub use load::{LoadOptions, LoadOutcome};
 pub use plan::{Plan, PlanLine, PlanOptions};
 pub use purge::{Purge, PurgedDestination, PurgedJournal};
+pub use rules::RuleStatus;
 pub use schedule::{Schedule, ScheduleSettings};
 pub use service::{Chore, Chores, Duty, MakeSource, Probe, Service};
 pub use settings::{CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamsSettings};

@@ -113,8 +113,9 @@ impl CallSink<'_> {
             generation: 0,
         };
         let known = arrival.known();
-        if let Some(entry) = judge::after_listing(previous, &known, &self.recorder.prints, &json, self.first)
-        {
+        let comparable = self.recorder.comparable(previous);
+        let prints = &self.recorder.prints;
+        if let Some(entry) = judge::after_listing(comparable.as_deref(), &known, prints, &json, self.first) {
             self.recorder.queue(entry);
         }
         self.recorder.write(&arrival.entry(), known).await

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use clarion_core::json::{Json, skim};
 use clarion_core::{
-    Entry, Error, Fingerprint, Kind, Known, Op, Reason, RecordKey, Result, SegmentInfo, SegmentNo,
+    Entry, Error, Fingerprint, Kind, Known, Op, Reason, RecordKey, Result, Rules, SegmentInfo, SegmentNo,
     SourceRecord, StreamName, has_content, parse_timestamp,
 };
 
@@ -115,7 +115,7 @@ fn adopt_entry(
     }
     let id = (entry.stream.clone(), entry.key.clone());
     let previous = latest.get(&id);
-    let record = source_record(entry);
+    let record = source_record(&recorder.stores.rules, entry);
     let json = Json::parse(&record.data).unwrap_or(Json::Null);
     let is_call = entry.stream == StreamName::CALLS;
     let fingerprint = if is_call { recorder.prints.take(&json) } else { Fingerprint::default() };
@@ -130,7 +130,8 @@ fn adopt_entry(
     let known = arrival.known();
     if is_call {
         let first = if recorder.has_history() { Reason::Ready } else { Reason::Backfill };
-        if let Some(due) = judge::after_listing(previous, &known, &recorder.prints, &json, first) {
+        let previous = recorder.comparable(previous);
+        if let Some(due) = judge::after_listing(previous.as_deref(), &known, &recorder.prints, &json, first) {
             recorder.queue(due);
         }
     }
@@ -160,7 +161,7 @@ fn adopt_deletion(
     }
     let id = (entry.stream.clone(), entry.key.clone());
     let previous = latest.get(&id).cloned().unwrap_or_else(|| {
-        let record = source_record(entry);
+        let record = source_record(&recorder.stores.rules, entry);
         Arrival {
             stream: &entry.stream,
             record: &record,
@@ -177,17 +178,19 @@ fn adopt_deletion(
 }
 
 /// What the record was when it came in, read from its own fields.
-fn source_record(entry: &Entry) -> SourceRecord {
+fn source_record(rules: &Rules, entry: &Entry) -> SourceRecord {
     let names = ["time", "last_modified_time", "status", "transcript", "summary"];
     let [time, modified, status, transcript, summary] = skim(&entry.data, names).unwrap_or_default();
     let text = |raw: Option<&str>| Json::parse(raw?.as_bytes()).ok()?.as_str().map(str::to_owned);
     let at = |raw| parse_timestamp(&text(raw)?);
+    // What a column rule took out says nothing of the call: it was there, or the call would be asked for in vain.
+    let shown = |name, raw, there| if rules.hides(&entry.stream, name) { Some(there) } else { raw };
     SourceRecord {
         key: entry.key.clone(),
         time: at(time),
         modified: at(modified),
         status: text(status),
-        has_content: has_content(transcript, summary),
+        has_content: has_content(shown("transcript", transcript, "[{}]"), shown("summary", summary, "{}")),
         data: entry.data.clone(),
     }
 }

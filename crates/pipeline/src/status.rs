@@ -12,6 +12,7 @@ use crate::calls::{FORWARD, history_is_open};
 use crate::engine::Engine;
 use crate::freshness;
 use crate::generation;
+use crate::rules::RuleStatus;
 use crate::settings::DetailsMode;
 
 #[derive(Debug, Serialize)]
@@ -25,6 +26,8 @@ pub struct Status {
     pub journal: JournalStatus,
     pub destinations: Vec<DestinationStatus>,
     pub rejected: Vec<Rejected>,
+    /// Streams with column rules, or whose records were journalled under others.
+    pub rules: Vec<RuleStatus>,
     pub backfills: Vec<BackfillStatus>,
     /// The last generation of `call_details` that began.
     pub generation: u32,
@@ -140,6 +143,7 @@ impl Engine {
             },
             destinations: self.destination_status().await?,
             rejected: state.rejected(REJECTED).await?,
+            rules: self.rule_status().await?,
             backfills: self.backfill_status().await?,
             generation: state.generation().await?,
             generation_progress: self.generation_status(&depth).await?,

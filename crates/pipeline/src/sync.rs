@@ -31,6 +31,8 @@ pub struct SyncOptions {
     pub on_demand: bool,
     /// Mark as deleted whatever is gone, also more than a fifth of a table.
     pub accept_deletes: bool,
+    /// Go on with another key for hashing columns than before.
+    pub accept_hash_key: bool,
 }
 
 /// What a run does before it loads.
@@ -93,6 +95,9 @@ impl Engine {
     ) -> Result<Round> {
         // A service that was killed begins with this as well as with a sync.
         recover(&self.stores, writer).await?;
+        for change in self.take_up_rules(writer, false).await? {
+            tracing::warn!("{change}");
+        }
         let mut tally = Tally::default();
         let work = Work::Backfill(options, portion);
         let round = self.until_stopped(self.round(writer, &work, &mut tally, holes)).await;
@@ -121,6 +126,10 @@ impl Engine {
         let adopted = recover(&self.stores, writer).await?;
         if adopted > 0 {
             tally.warn(format!("took in {adopted} journal segment(s) of a run that did not end properly"));
+        }
+        let accept_key = matches!(work, Work::Sync(options) if options.accept_hash_key);
+        for change in self.take_up_rules(writer, accept_key).await? {
+            tally.warn(change);
         }
         let (mut loaded, mut holes) = (LoadOutcome::default(), Vec::new());
         loop {
@@ -267,6 +276,9 @@ impl Engine {
     async fn report(&self, frame: &Frame<'_>, mut tally: Tally, loaded: LoadOutcome) -> Result<RunEnd> {
         for value in &loaded.rejected {
             tally.stream(&value.stream).rejected += 1;
+        }
+        for unmet in self.note_rules(frame.writer).await? {
+            tally.warn(unmet);
         }
         // The tables of a first load are no news.
         let mut schema_changes = loaded.schema_changes;

@@ -80,6 +80,9 @@ async fn write_marks(connection: &mut AnyConnection, progress: &Progress) -> sql
     if let Some(purged) = &progress.purged {
         facts::set_purged(connection, purged).await?;
     }
+    if let Some(rules) = &progress.rules {
+        facts::set_rules(connection, rules).await?;
+    }
     if let Some(rewriting) = progress.rewriting {
         facts::set_rewriting(connection, rewriting).await?;
     }

@@ -1,6 +1,6 @@
 //! What there is one of, by name.
 
-use clarion_core::{JournalId, Purged};
+use clarion_core::{JournalId, Purged, RuleMemory};
 use sqlx::AnyConnection;
 
 use crate::database::Database;
@@ -9,6 +9,7 @@ use crate::sql::{Binds, Fields, decode_error};
 const JOURNAL: &str = "journal";
 const PURGED: &str = "purged";
 const REWRITING: &str = "rewriting";
+const RULES: &str = "rules";
 
 /// The journal that the store belongs to.
 pub(crate) async fn journal(database: &Database) -> sqlx::Result<Option<JournalId>> {
@@ -39,6 +40,18 @@ pub(crate) async fn purged(database: &Database) -> sqlx::Result<Option<Purged>> 
 pub(crate) async fn set_purged(connection: &mut AnyConnection, purged: &Purged) -> sqlx::Result<()> {
     let text = serde_json::to_string(purged).expect("hashes are plain JSON");
     set(connection, PURGED, &text).await
+}
+
+/// What is remembered of the column rules.
+pub(crate) async fn rules(database: &Database) -> sqlx::Result<RuleMemory> {
+    let rows = database.rows(Binds::default().text(RULES).query(READ)).await?;
+    let Some(row) = rows.first() else { return Ok(RuleMemory::default()) };
+    serde_json::from_str(&Fields(row).text(0)?).map_err(|error| decode_error(0, error))
+}
+
+pub(crate) async fn set_rules(connection: &mut AnyConnection, rules: &RuleMemory) -> sqlx::Result<()> {
+    let text = serde_json::to_string(rules).expect("names and digests are plain JSON");
+    set(connection, RULES, &text).await
 }
 
 const READ: &str = "SELECT value FROM facts WHERE name = $1";

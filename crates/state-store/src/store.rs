@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clarion_core::{
     Backfill, ChangedKeys, Clock, Fence, JournalId, Known, Lead, Progress, Purged, QueueEntry, Reason,
-    RecordKey, Rejected, Result, RunRecord, SegmentInfo, SegmentNo, Slice, Span, StateStore, StreamName,
-    Timestamp,
+    RecordKey, Rejected, Result, RuleMemory, RunRecord, SegmentInfo, SegmentNo, Slice, Span, StateStore,
+    StreamName, Timestamp,
 };
 use sqlx::Connection;
 
@@ -154,6 +154,10 @@ impl StateStore for Store {
 
     async fn purged(&self) -> Result<Option<Purged>> {
         self.read("what was purged", facts::purged(&self.database).await)
+    }
+
+    async fn rules(&self) -> Result<RuleMemory> {
+        self.read("the column rules", facts::rules(&self.database).await)
     }
 
     async fn purge(&self, fence: Fence, keys: &ChangedKeys) -> Result<()> {

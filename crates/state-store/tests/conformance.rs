@@ -46,6 +46,7 @@ checks!(state_on_sqlite, state_on_postgres, state:
     forgets_old_rejections,
     keeps_the_id_of_its_journal,
     knows_whether_segments_are_rewritten,
+    remembers_the_rules,
     remembers_what_was_purged,
     forgets_what_was_purged,
     keeps_leads_and_their_later_answers,

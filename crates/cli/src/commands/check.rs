@@ -90,7 +90,8 @@ fn probe(url: &url::Url) -> clarion_core::Result<String> {
 async fn api(effective: &Effective, store: Arc<Store>, stop: &Stop) -> clarion_core::Result<String> {
     let credentials = credentials(&effective.settings.source, &effective.data_dir)?;
     let observer: Arc<dyn clarion_core::Observer> = Arc::new(Silent);
-    let source = wiring::source(effective, credentials, store, &observer)?;
+    let rules = Arc::new(wiring::rules(&effective.settings, &effective.data_dir)?);
+    let source = wiring::source(effective, credentials, store, &observer, &rules)?;
     let checked = stop.or(source.check()).await;
     source.settle().await?;
     checked.map(|()| format!("accepted by {}", effective.settings.source.base_url))

@@ -75,7 +75,8 @@ fn ask(variable: &str, what: &str) -> Result<Answer> {
 async fn check(effective: &Effective, credentials: Credentials) -> Result<()> {
     let store = Store::open(&effective.settings.state, &effective.data_dir, Arc::new(SystemClock)).await?;
     let observer: Arc<dyn clarion_core::Observer> = Arc::new(Silent);
-    let source = wiring::source(effective, credentials, Arc::new(store), &observer)?;
+    let rules = Arc::new(wiring::rules(&effective.settings, &effective.data_dir)?);
+    let source = wiring::source(effective, credentials, Arc::new(store), &observer, &rules)?;
     let checked = source.check().await;
     source.settle().await?;
     Ok(checked?)

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clarion_core::{Error, Observer, Stop};
 use clarion_extractor::Credentials;
+use clarion_pipeline::SyncOptions;
 
 use crate::args::{Args, Command};
 use crate::output::Bars;
@@ -39,8 +40,15 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         Command::Streams => streams::run(args).await,
         Command::Plan { from, to, streams } => plan::run(args, from.as_deref(), to.as_deref(), streams).await,
         Command::Backfill { from, to } => backfill::run(args, from, to.as_deref()).await,
-        Command::Sync { streams, full, accept_deletes } => {
-            sync::run(args, streams, *full, *accept_deletes).await
+        Command::Sync { streams, full, accept_deletes, accept_hash_key } => {
+            let options = SyncOptions {
+                streams: sync::parse(streams)?,
+                full: *full,
+                accept_deletes: *accept_deletes,
+                accept_hash_key: *accept_hash_key,
+                ..SyncOptions::default()
+            };
+            sync::run(args, &options).await
         }
         Command::Run => run::run(args).await,
         Command::Load { destination } => load::run(args, destination.as_deref(), false).await,

@@ -10,16 +10,10 @@ use super::{Online, Session};
 use crate::args::Args;
 use crate::{exit, output};
 
-pub(crate) async fn run(
-    args: &Args,
-    streams: &[String],
-    full: bool,
-    accept_deletes: bool,
-) -> Result<ExitCode> {
+pub(crate) async fn run(args: &Args, options: &SyncOptions) -> Result<ExitCode> {
     let effective = super::effective(args)?;
-    let options = SyncOptions { streams: parse(streams)?, full, accept_deletes, ..SyncOptions::default() };
     let session = super::session(args, &effective, Online::Yes).await?;
-    let end = sync(&session, &options).await?;
+    let end = sync(&session, options).await?;
     if args.json {
         super::print_json(&end.report)?;
     } else {

@@ -34,6 +34,7 @@ pub(crate) fn status(status: &Status) {
     backfills(status);
     destinations(status);
     runs(status);
+    rules(status);
     if !status.rejected.is_empty() {
         out!();
         let rows = status.rejected.iter().map(|rejected| {
@@ -119,6 +120,26 @@ fn destinations(status: &Status) {
         }
         for (table, rows) in &destination.tables {
             out!("  {table:<24} {:>12}", grouped(*rows));
+        }
+    }
+}
+
+/// Column rules that somebody should look at.
+fn rules(status: &Status) {
+    for rules in status.rules.iter().filter(|rules| rules.outdated || !rules.never_met.is_empty()) {
+        out!();
+        if let Some(at) = rules.changed_at.filter(|_| rules.outdated) {
+            out!(
+                "{} of {} changed {}: earlier records are as they were until `clarion sync --full` has fetched them \
+                 again, and in the journal until `clarion journal compact`",
+                paint::bold("column rules"),
+                rules.stream,
+                time(at)
+            );
+        }
+        if !rules.never_met.is_empty() {
+            let paths = rules.never_met.join(", ");
+            out!("{} of {} that no record has: {paths}", paint::bold("column rules"), rules.stream);
         }
     }
 }

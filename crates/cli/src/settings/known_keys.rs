@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::Settings;
 
 /// Sections of a stream whose keys the user chooses, as in `source.headers`.
-const OPEN: [&str; 3] = ["params", "headers", "adds"];
+const OPEN: [&str; 4] = ["params", "headers", "adds", "columns"];
 
 pub(super) fn check(given: &Map<String, Value>) -> Result<()> {
     // The defaults have every key, and a sample of each list: what is not among them does not exist.

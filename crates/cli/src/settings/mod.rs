@@ -3,6 +3,7 @@
 mod destination;
 mod known_keys;
 mod layers;
+mod privacy;
 mod secrets;
 mod show;
 
@@ -16,7 +17,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use destination::{DestinationKind, DestinationSettings};
 pub(crate) use layers::{Loaded, load};
-pub(crate) use secrets::{alerts, credentials, destination_url, from_environment, hook_secret, server_token};
+pub(crate) use privacy::PrivacySettings;
+pub(crate) use secrets::{
+    alerts, credentials, destination_url, from_environment, hash_key, hook_secret, server_token,
+};
 pub(crate) use show::lines;
 
 /// Every section of `clarion.toml`.
@@ -28,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) journal: clarion_journal::Settings,
     pub(crate) destinations: Vec<DestinationSettings>,
     pub(crate) schedule: ScheduleSettings,
+    pub(crate) privacy: PrivacySettings,
     pub(crate) server: ServerSettings,
     pub(crate) alerts: Vec<AlertSettings>,
     pub(crate) streams: StreamsSettings,
@@ -41,6 +46,7 @@ impl Default for Settings {
             journal: clarion_journal::Settings::default(),
             destinations: vec![DestinationSettings::default()],
             schedule: ScheduleSettings::default(),
+            privacy: PrivacySettings::default(),
             server: ServerSettings::default(),
             alerts: Vec::new(),
             streams: StreamsSettings::default(),

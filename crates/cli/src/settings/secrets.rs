@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use clarion_core::{Error, Kind, Result};
+use clarion_core::{Error, HashKey, Kind, Result};
 use clarion_extractor::{Credentials, SourceSettings};
 use clarion_server::{AlertSettings, HookSecret, ServerSettings, Token};
 
-use super::DestinationSettings;
+use super::{DestinationSettings, PrivacySettings};
 
 /// Key and password of the API.
 pub(crate) fn credentials(source: &SourceSettings, data_dir: &Path) -> Result<Credentials> {
@@ -33,6 +33,12 @@ pub(crate) fn server_token(server: &ServerSettings, data_dir: &Path) -> Result<O
 pub(crate) fn hook_secret(server: &ServerSettings, data_dir: &Path) -> Result<Option<HookSecret>> {
     let text = secret(&server.hook_secret_file, "CLARION_HOOK_SECRET", data_dir)?;
     text.map(|text| HookSecret::parse(&text)).transpose()
+}
+
+/// The key that column rules hash with.
+pub(crate) fn hash_key(privacy: &PrivacySettings, data_dir: &Path) -> Result<Option<HashKey>> {
+    let text = secret(&privacy.hash_key_file, "CLARION_HASH_KEY", data_dir)?;
+    text.map(|text| HashKey::parse(&text)).transpose()
 }
 
 /// The alerts with their addresses, from the variable that `url_env` names where it is given.

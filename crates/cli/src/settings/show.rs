@@ -18,7 +18,13 @@ pub(crate) fn lines(loaded: &Loaded) -> Vec<Line> {
     let mut lines = Vec::new();
     let shown = serde_json::to_value(&loaded.effective.settings).unwrap_or_default();
     walk(&shown, &loaded.given, "", &mut lines);
-    for variable in ["CLARI_API_KEY", "CLARI_API_PASSWORD", "CLARION_SERVER_TOKEN", "CLARION_HOOK_SECRET"] {
+    for variable in [
+        "CLARI_API_KEY",
+        "CLARI_API_PASSWORD",
+        "CLARION_HASH_KEY",
+        "CLARION_SERVER_TOKEN",
+        "CLARION_HOOK_SECRET",
+    ] {
         if from_environment(variable).is_some() {
             lines.push(Line {
                 key: variable.to_owned(),

@@ -18,7 +18,7 @@ pub use self::built_in::built_in;
 pub use self::dates::DateUnit;
 pub use self::fields::Fields;
 pub use self::template::{Bindings, Template};
-use crate::{Period, StreamName};
+use crate::{Period, Rule, StreamName};
 
 /// How records of an endpoint are asked for, cut out of the answer, and known again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +32,10 @@ pub struct Declaration {
     pub every: Period,
     /// What becomes of fields that the table does not have yet.
     pub contract: Contract,
+    /// Field paths to keep; empty = all.
+    pub include: Vec<String>,
+    /// Field path = rule. Dots lead into objects, lists are walked.
+    pub columns: BTreeMap<String, Rule>,
 
     /// Below `source.base_url`, for instance `/users`. May hold macros.
     pub path: String,
@@ -147,6 +151,8 @@ impl Default for Declaration {
             enabled: true,
             every: Period::hours(24),
             contract: Contract::Evolve,
+            include: Vec::new(),
+            columns: BTreeMap::new(),
             path: String::new(),
             url: String::new(),
             params: BTreeMap::new(),

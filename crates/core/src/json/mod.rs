@@ -12,8 +12,10 @@ mod write;
 use std::borrow::Cow;
 
 pub use parse::SyntaxError;
+pub(crate) use parse::{Parsed, Reader};
 pub use skim::skim;
 pub use tree::{Node, Shape};
+pub(crate) use write::quoted;
 
 /// A JSON value that borrows from the text it was read from.
 #[derive(Debug, Clone, PartialEq)]

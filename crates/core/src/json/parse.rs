@@ -14,7 +14,7 @@ pub struct SyntaxError {
     pub at: usize,
 }
 
-pub(super) type Parsed<T> = Result<T, SyntaxError>;
+pub(crate) type Parsed<T> = Result<T, SyntaxError>;
 
 pub(super) fn document(bytes: &[u8]) -> Parsed<Json<'_>> {
     let mut reader = Reader::new(bytes)?;
@@ -23,22 +23,22 @@ pub(super) fn document(bytes: &[u8]) -> Parsed<Json<'_>> {
     Ok(value)
 }
 
-pub(super) struct Reader<'a> {
-    pub(super) text: &'a str,
+pub(crate) struct Reader<'a> {
+    pub(crate) text: &'a str,
     bytes: &'a [u8],
-    pub(super) at: usize,
+    pub(crate) at: usize,
     depth: u32,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Parsed<Self> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Parsed<Self> {
         let text = std::str::from_utf8(bytes)
             .map_err(|error| SyntaxError { what: "text is not UTF-8", at: error.valid_up_to() })?;
         Ok(Self { text, bytes, at: 0, depth: 0 })
     }
 
     /// Nothing but space may follow.
-    pub(super) fn end(&mut self) -> Parsed<()> {
+    pub(crate) fn end(&mut self) -> Parsed<()> {
         self.skip_space();
         if self.at < self.bytes.len() { Err(self.error("text after the end of the value")) } else { Ok(()) }
     }
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A value that is neither text nor nested.
-    pub(super) fn scalar(&mut self) -> Parsed<Json<'a>> {
+    pub(crate) fn scalar(&mut self) -> Parsed<Json<'a>> {
         match self.peek() {
             Some(b't') => self.word("true", Json::Bool(true)),
             Some(b'f') => self.word("false", Json::Bool(false)),
@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads what is inside of a brace or bracket.
-    pub(super) fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    pub(crate) fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(self.error("nested too deeply"));
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The members of an object from its brace on; `read` takes each from its name to the end of its value.
-    pub(super) fn members(&mut self, mut read: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+    pub(crate) fn members(&mut self, mut read: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
         self.at += 1;
         self.skip_space();
         if self.eat(b'}') {
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The items of a list from its bracket on.
-    pub(super) fn items(&mut self, mut read: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+    pub(crate) fn items(&mut self, mut read: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
         self.at += 1;
         self.skip_space();
         if self.eat(b']') {
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A member's name and its colon.
-    pub(super) fn name(&mut self) -> Parsed<Cow<'a, str>> {
+    pub(crate) fn name(&mut self) -> Parsed<Cow<'a, str>> {
         self.expect_name()?;
         let name = self.string()?;
         self.colon()?;
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
         if self.at == start { Err(self.error("expected a digit")) } else { Ok(()) }
     }
 
-    pub(super) fn string(&mut self) -> Parsed<Cow<'a, str>> {
+    pub(crate) fn string(&mut self) -> Parsed<Cow<'a, str>> {
         self.at += 1;
         let start = self.at;
         let end = self.plain_end()?;
@@ -292,13 +292,13 @@ impl<'a> Reader<'a> {
         Err(self.error("unexpected character"))
     }
 
-    pub(super) fn skip_space(&mut self) {
+    pub(crate) fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 

@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over one value.
-    fn skip_value(&mut self) -> Parsed<()> {
+    pub(crate) fn skip_value(&mut self) -> Parsed<()> {
         self.skip_space();
         match self.peek() {
             Some(b'"') => self.skip_string(),

@@ -1,8 +1,12 @@
 //! The sections `[streams.*]` of the configuration.
 
+mod rules;
 mod streams;
 
+use std::collections::BTreeMap;
+
 pub use clarion_core::Period;
+use clarion_core::Rule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +21,10 @@ pub struct CallsSettings {
     pub overlap: Period,
     /// Recent calls listed again by call time, to catch what `last_modified_time` misses.
     pub relist: Period,
+    /// Field paths to keep; empty = all.
+    pub include: Vec<String>,
+    /// Field path = rule. Dots lead into objects, lists are walked.
+    pub columns: BTreeMap<String, Rule>,
 }
 
 /// `[streams.call_details]`
@@ -27,6 +35,10 @@ pub struct CallDetailsSettings {
     pub mode: DetailsMode,
     /// How often every call is fetched again.
     pub generation_every: Period,
+    /// Field paths to keep; empty = all.
+    pub include: Vec<String>,
+    /// Field path = rule. Dots lead into objects, lists are walked.
+    pub columns: BTreeMap<String, Rule>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,12 +52,24 @@ pub enum DetailsMode {
 
 impl Default for CallsSettings {
     fn default() -> Self {
-        Self { enabled: true, overlap: Period::hours(1), relist: Period::hours(14 * 24) }
+        Self {
+            enabled: true,
+            overlap: Period::hours(1),
+            relist: Period::hours(14 * 24),
+            include: Vec::new(),
+            columns: BTreeMap::new(),
+        }
     }
 }
 
 impl Default for CallDetailsSettings {
     fn default() -> Self {
-        Self { enabled: true, mode: DetailsMode::Full, generation_every: Period::hours(30 * 24) }
+        Self {
+            enabled: true,
+            mode: DetailsMode::Full,
+            generation_every: Period::hours(30 * 24),
+            include: Vec::new(),
+            columns: BTreeMap::new(),
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{CALLS, DETAILS, at, commit, record_key};
 use crate::{
-    Backfill, JournalId, Progress, Rejected, RunId, RunRecord, SegmentInfo, Slice, SliceInHand, StateStore,
+    Backfill, JournalId, Progress, Rejected, RuleMemory, RunId, RunRecord, SegmentInfo, Slice, SliceInHand,
+    StateStore, StreamMemory,
 };
 
 /// A slice stays until one that covers it is proved later, whatever is repeated.
@@ -96,6 +97,23 @@ fn run(id: &str, started: i64, outcome: &str) -> RunRecord {
         started_at: at(started),
         ended_at: None,
         report: "{}".into(),
+    }
+}
+
+/// What is remembered of the column rules comes back as it was, and is replaced as a whole.
+pub async fn remembers_the_rules(store: impl StateStore) {
+    assert_eq!(store.rules().await.expect("rules"), RuleMemory::default());
+    let stream = |digest| StreamMemory {
+        digest: Some(digest),
+        since: Some(at(7)),
+        seen: true,
+        met: ["a.b".to_owned()].into(),
+    };
+    for digest in [u64::MAX, 1] {
+        let rules = RuleMemory { key: Some("mark".into()), streams: [(CALLS, stream(digest))].into() };
+        commit(&store, Progress { rules: Some(rules.clone()), ..Progress::default() }).await;
+        commit(&store, Progress::default()).await;
+        assert_eq!(store.rules().await.expect("rules"), rules);
     }
 }
 

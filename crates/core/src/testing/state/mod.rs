@@ -12,7 +12,7 @@ pub use leads::{keeps_leads_and_their_later_answers, keeps_marks_until_they_are_
 pub use marks::{
     forgets_old_rejections, forgets_old_runs, keeps_backfills, keeps_runs,
     keeps_slices_until_they_are_covered, keeps_the_id_of_its_journal, knows_whether_segments_are_rewritten,
-    lists_segments_in_order,
+    lists_segments_in_order, remembers_the_rules,
 };
 pub use purges::{forgets_what_was_purged, remembers_what_was_purged};
 pub use queue::{merges_queue_entries, pages_the_queue_in_order};
@@ -159,6 +159,7 @@ fn full_progress() -> Progress {
     Progress {
         journal: Some(JournalId::from_random([7; 16])),
         purged: Some(Purged::with_key([7; 32])),
+        rules: None,
         rewriting: Some(true),
         segment: Some(SegmentInfo {
             number: 1,
