@@ -18,6 +18,7 @@ mod harness;
 mod incremental;
 mod journal;
 mod paging;
+mod privacy;
 mod quota;
 mod real_data;
 mod replay;

@@ -3,6 +3,7 @@
 mod binary;
 mod database;
 mod outside;
+mod search;
 mod tables;
 mod truth;
 mod workspace;
@@ -15,6 +16,7 @@ use clarion_simulator::{Control, Options, Simulator};
 pub(crate) use binary::{Ran, Running};
 pub(crate) use database::Database;
 pub(crate) use outside::{outside_reader, real_data};
+pub(crate) use search::{found, matches};
 pub(crate) use tables::{Tables, copy_folder, files, lake_tables, snapshot, warehouse_tables, without};
 pub(crate) use truth::{assert_truth, compare, problems, write_truth};
 pub(crate) use workspace::{Layout, Workspace};

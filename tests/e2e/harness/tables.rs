@@ -87,7 +87,7 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// The rows of one file as JSON, nulls included.
-fn parquet_rows(path: &Path) -> Vec<Value> {
+pub(super) fn parquet_rows(path: &Path) -> Vec<Value> {
     let file = File::open(path).expect("the file is there");
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
     let reader = reader.unwrap_or_else(|error| panic!("{} is not whole: {error}", path.display()));

@@ -1,16 +1,14 @@
 //! Purging a call: afterwards no search finds anything of it, and it does not come back.
 
 use std::fs;
-use std::path::Path;
 
 use chrono::Utc;
 use clarion_simulator::Edit;
 use serde_json::json;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::audit::{assert_clean, audit, has_details};
 use crate::crash::kill::{Death, Scene};
-use crate::harness::{Layout, Ran, Workspace, files, lake_tables, simulate, small};
+use crate::harness::{Layout, Ran, Workspace, files, found, lake_tables, simulate, small};
 
 /// What is said in the call and nowhere else.
 const CANARY: &str = "the canary sings at midnight";
@@ -83,52 +81,13 @@ impl Traces {
     }
 }
 
-/// Every place below the workspace's folder and in its database that holds one of the texts, as it is or compressed.
-async fn found(workspace: &Workspace, texts: &[&str]) -> Vec<String> {
-    let mut places = Vec::new();
-    for path in files(workspace.path()) {
-        let stored = fs::read(&path).unwrap();
-        // The lake's key files hold hashes of keys.
-        let hash = xxh3_64(texts[0].as_bytes()).to_le_bytes();
-        if path.extension().is_some_and(|kind| kind == "keys") && stored.as_chunks::<8>().0.contains(&hash) {
-            places.push(format!("{}: the id's hash", path.display()));
-        }
-        let plain =
-            if path.to_string_lossy().ends_with(".zst") { decode(&path, &stored) } else { Vec::new() };
-        for bytes in [stored, plain] {
-            places.extend(matches(&bytes, texts).map(|text| format!("{}: {text}", path.display())));
-        }
-    }
-    for (table, rows) in lake_tables(&workspace.lake()) {
-        let text = serde_json::to_string(&rows).unwrap();
-        places.extend(matches(text.as_bytes(), texts).map(|text| format!("lake, {table}: {text}")));
-    }
-    if let Some(database) = workspace.warehouse() {
-        for table in database.tables().await {
-            let rows = database.rows(&format!("SELECT * FROM clari.\"{table}\"")).await;
-            let text = serde_json::to_string(&rows).unwrap();
-            places.extend(matches(text.as_bytes(), texts).map(|text| format!("warehouse, {table}: {text}")));
-        }
-    }
-    places
-}
-
-fn matches<'t>(bytes: &[u8], texts: &[&'t str]) -> impl Iterator<Item = &'t str> {
-    let holds = |text: &&&str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-    texts.iter().filter(holds).copied().collect::<Vec<_>>().into_iter()
-}
-
-fn decode(path: &Path, stored: &[u8]) -> Vec<u8> {
-    zstd::decode_all(stored).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_purge_no_search_finds_the_call_and_it_does_not_come_back() {
     let traces = Traces::left().await;
     let workspace = &traces.scene.workspace;
     let control = traces.scene.control();
     let before = traces.found().await;
-    for place in ["segments", "open.ndjson", "state.db", "lake, transcript_turns", ".keys", "staging"] {
+    for place in ["segments", "open.ndjson", "state.db", "lake/transcript_turns", ".keys", "staging"] {
         assert!(before.iter().any(|found| found.contains(place)), "nothing in {place}: {before:?}");
     }
     control.reset_log();
