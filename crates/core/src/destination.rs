@@ -58,7 +58,7 @@ pub trait Load: Send {
     /// Makes everything written visible together with the position.
     ///
     /// # Behavior
-    /// - An older version of a record never overwrites a newer one.
+    /// - An older version of a record never overwrites a newer one, nor, unless `again` says so, the same version.
     /// - Killed anywhere inside, the destination afterwards is either as before or as after.
     async fn commit(self: Box<Self>, to: Position) -> Result<LoadReport>;
 }
@@ -73,6 +73,8 @@ pub struct LoadSpec {
     pub from: Position,
     /// Rebuild: readers keep the old rows until the commit, after which only the written rows are left.
     pub replace: bool,
+    /// Write a version of a record also where the destination has it: its rows were not what they could be.
+    pub again: bool,
     pub loaded_at: Timestamp,
     /// Every key that this load will write, known before the first change set.
     pub keys: Arc<ChangedKeys>,

@@ -40,6 +40,7 @@ async fn run(destination: &PostgresDestination, what: &str, segment: u64, replac
         journal: JournalId::from_random([1; 16]),
         from,
         replace,
+        again: false,
         loaded_at: Timestamp::UNIX_EPOCH,
         keys: Arc::new(ChangedKeys::new()),
     };

@@ -217,6 +217,7 @@ impl Loading<'_> {
             journal: self.journal.clone(),
             from: state.position,
             replace: self.replace,
+            again: false,
             loaded_at,
             keys: plan.keys.clone(),
         };

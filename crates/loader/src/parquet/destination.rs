@@ -161,6 +161,7 @@ impl ParquetDestination {
             staging: self.staging(spec.fence),
             announced: spec.keys.clone(),
             loaded_at: spec.loaded_at,
+            again: spec.again,
         };
         Ok(Work {
             context,

@@ -191,6 +191,7 @@ mod tests {
             staging: "_clarion/staging/load".to_owned(),
             announced: spec.keys.clone(),
             loaded_at: spec.loaded_at,
+            again: spec.again,
         };
         Work {
             context,

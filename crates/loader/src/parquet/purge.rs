@@ -28,6 +28,7 @@ pub(super) fn load_spec(spec: PurgeSpec, manifest: &Manifest) -> LoadSpec {
         journal: manifest.journal.clone().unwrap_or(spec.journal),
         from: manifest.position,
         replace: false,
+        again: false,
         loaded_at: spec.at,
         keys: spec.keys,
     }

@@ -1,10 +1,9 @@
 //! One table in one load: rows go to files of the staging folder, by partition and by what they replace.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use clarion_core::{
     ChangedKeys, Error, Kind, RecordKey, Result, TableChange, TableSchema, Timestamp, Tombstone,
@@ -29,6 +28,8 @@ pub(super) struct Context {
     pub(super) staging: String,
     pub(super) announced: Arc<ChangedKeys>,
     pub(super) loaded_at: Timestamp,
+    /// Also the version of a record that the lake has is written.
+    pub(super) again: bool,
 }
 
 /// Where rows go: into a new file of a partition, or among the rows of a file that held their record before.
@@ -87,7 +88,11 @@ impl TableLoad {
         }
         let positions = positions(&change.rows, &change.schema)?;
         for run in runs(&change.rows, &change.schema)? {
-            if self.places.get(&run.key).is_some_and(|place| is_stale(place, &positions, &run.rows)) {
+            let newest = run.rows.clone().map(|row| positions.value(row)).max();
+            let is_stale = |place: &Place| {
+                newest < Some(place.position) || (newest == Some(place.position) && !self.context.again)
+            };
+            if self.places.get(&run.key).is_some_and(is_stale) {
                 stale.insert(run.key);
             }
         }
@@ -236,8 +241,4 @@ impl TableLoad {
                 .with("key", &run.key))
         })
     }
-}
-
-fn is_stale(place: &Place, positions: &Int64Array, rows: &Range<usize>) -> bool {
-    rows.clone().map(|row| positions.value(row)).max() <= Some(place.position)
 }

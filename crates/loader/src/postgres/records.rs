@@ -60,7 +60,8 @@ impl PostgresLoad {
         const DOING: &str = "merging records";
         let name = &change.schema.table;
         let schema = self.target(name).schema.clone();
-        let merged = self.session.rows(self.statements.merge(&schema).query(), DOING).await?;
+        let merged =
+            self.session.rows(self.statements.merge(&schema, self.spec.again).query(), DOING).await?;
         let mut written = Refused::with_capacity(merged.len());
         let mut inserted = 0;
         for row in &merged {

@@ -67,6 +67,7 @@ pub(crate) fn spec(from: Position) -> LoadSpec {
         journal: journal(1),
         from,
         replace: false,
+        again: false,
         loaded_at: parse_timestamp("2026-11-20T12:00:00Z").expect("a time"),
         keys: Arc::new(ChangedKeys::new()),
     }

@@ -137,6 +137,7 @@ impl Script {
             journal: journal(1),
             from,
             replace: false,
+            again: false,
             loaded_at: at("2026-11-20T12:00:00Z"),
             keys: Arc::new(ChangedKeys::new()),
         };
@@ -155,6 +156,12 @@ impl Script {
 
     pub fn replacing(mut self) -> Self {
         self.spec.replace = true;
+        self
+    }
+
+    /// The load writes also what the destination has in the same version.
+    pub fn again(mut self) -> Self {
+        self.spec.again = true;
         self
     }
 

@@ -36,7 +36,7 @@ pub use tables::{
     a_call_that_moves_in_time_is_there_once, a_changed_record_replaces_its_row,
     a_deleted_call_comes_back_with_a_newer_version, a_deleted_call_is_marked_with_its_children,
     a_wider_schema_keeps_the_old_rows, an_older_version_is_refused, children_are_replaced_as_a_whole,
-    nested_values_and_odd_text_come_back_as_they_were,
+    nested_values_and_odd_text_come_back_as_they_were, the_same_version_is_written_again_only_if_asked_for,
 };
 
 /// A destination under test, and a way to read it that is not its own.

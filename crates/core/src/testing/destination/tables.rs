@@ -16,6 +16,7 @@ where
 {
     a_changed_record_replaces_its_row(&fresh().await).await;
     an_older_version_is_refused(&fresh().await).await;
+    the_same_version_is_written_again_only_if_asked_for(&fresh().await).await;
     children_are_replaced_as_a_whole(&fresh().await).await;
     a_deleted_call_is_marked_with_its_children(&fresh().await).await;
     a_deleted_call_comes_back_with_a_newer_version(&fresh().await).await;
@@ -42,6 +43,36 @@ pub async fn an_older_version_is_refused(on: &impl Readback) {
     assert_eq!(calls["\"b\""]["title"], "b at 4");
     let parts = on.rows("call_parts").await;
     assert_eq!(parts.iter().map(|row| &row["text"]).collect::<Vec<_>>(), [&json!("new")]);
+}
+
+pub async fn the_same_version_is_written_again_only_if_asked_for(on: &impl Readback) {
+    let first = vec![
+        Call::new("a", JANUARY, 9).parts(&["one", "two"]),
+        Call::new("b", JANUARY, 10).parts(&["kept"]),
+        Call::new("c", JANUARY, 3),
+    ];
+    load(on, 0, first).await;
+    let to = on.open().await.inspect().await.expect("it is well").position;
+    let same = Call::new("a", FEBRUARY, 9).field("title", json!("better")).parts(&["uno"]);
+    let older = Call::new("b", JANUARY, 4).field("title", json!("older")).parts(&["none"]);
+    let again = Script::new(to, vec![same, older]);
+    again.run(to, on).await.expect("the load lands");
+    let titles = || async {
+        let calls = by_key(on.rows("calls").await, &["id"]);
+        calls.values().map(|call| call["title"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let texts = || async {
+        let parts = by_key(on.rows("call_parts").await, &["call_id", "idx"]);
+        parts.values().map(|part| part["text"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (titles().await, texts().await.len()),
+        (vec!["a at 9".into(), "b at 10".into(), "c at 3".into()], 3)
+    );
+    again.again().run(to, on).await.expect("the load lands");
+    assert_eq!(titles().await, ["better", "b at 10", "c at 3"]);
+    assert_eq!(texts().await, ["uno", "kept"]);
+    assert_eq!(on.open().await.inspect().await.expect("it is well").position, to);
 }
 
 pub async fn children_are_replaced_as_a_whole(on: &impl Readback) {

@@ -6,9 +6,10 @@ use super::{Ident, Sql, Statements, all_columns, ddl::stage, list};
 use crate::postgres::columns::PgType;
 
 impl Statements {
-    /// Merges the staged rows by key. An equal or older version of a record changes nothing. Gives the key of every
-    /// row that was written, and whether it is new.
-    pub(in crate::postgres) fn merge(&self, schema: &TableSchema) -> Sql {
+    /// Merges the staged rows by key. An older version of a record changes nothing, and an equal one only `again`. Gives
+    /// the key of every row that was written, and whether it is new.
+    pub(in crate::postgres) fn merge(&self, schema: &TableSchema, again: bool) -> Sql {
+        let before = if again { "<=" } else { "<" };
         let columns = all_columns(schema);
         let key = list(schema.key.iter().map(String::as_str));
         let assignments: Vec<String> = schema
@@ -20,7 +21,7 @@ impl Statements {
         let returned = Ident(schema.key.first().map_or("_position", String::as_str)).to_string();
         Sql(format!(
             "INSERT INTO {table} AS kept ({columns}) SELECT {columns} FROM {stage} \
-             ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE kept._position < excluded._position \
+             ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE kept._position {before} excluded._position \
              RETURNING kept.{returned}::text AS key, kept.xmax = 0 AS inserted",
             table = self.table(&schema.table),
             stage = stage(&schema.table),
