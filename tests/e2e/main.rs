@@ -21,6 +21,7 @@ mod paging;
 mod privacy;
 mod quota;
 mod real_data;
+mod rejected;
 mod replay;
 mod service;
 mod signals;

@@ -111,6 +111,9 @@ pub(crate) enum Command {
         /// Only this one
         #[arg(long, value_name = "NAME")]
         destination: Option<String>,
+        /// And load once more, from the journal, what was rejected
+        #[arg(long)]
+        rejected: bool,
     },
     /// Rebuild a destination from the journal; no API request
     Replay {
@@ -118,7 +121,11 @@ pub(crate) enum Command {
         destination: String,
     },
     /// Show runs, cursors, backlog, quota, destinations' lag and rejected records
-    Status,
+    Status {
+        /// Only the rejected records, but all of them
+        #[arg(long)]
+        rejected: bool,
+    },
     /// Show the journal's segments, or compact it; no API request
     Journal {
         #[command(subcommand)]

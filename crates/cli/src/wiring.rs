@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clarion_core::{
-    Clock, Destination, Error, Kind, Lease as _, MakeNormaliser, Normalise, Observer, Result, Ruled, Rules,
-    Source, Stop, SystemClock,
+    Clock, Destination, Error, Lease as _, MakeNormaliser, Normalise, Observer, Result, Ruled, Rules, Source,
+    Stop, SystemClock,
 };
 use clarion_extractor::{ClariSource, Credentials};
 use clarion_journal::FileJournal;

@@ -14,6 +14,8 @@ pub struct Gauges {
     /// By reason: waiting, and due.
     pub queue: BTreeMap<Reason, (u64, u64)>,
     pub streams: Vec<StreamGauge>,
+    /// Records that could not be fetched, or not be loaded as they are; none where a stream is missing.
+    pub rejected: BTreeMap<StreamName, u64>,
     /// Calls of unfinished backfills: expected, and listed.
     pub backfill: (u64, u64),
     /// Journal records that a destination has not loaded; `None` if it never answered.

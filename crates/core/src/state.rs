@@ -119,13 +119,20 @@ pub trait StateStore: Send + Sync {
     /// Segments that the store knows, after `after`.
     async fn segments(&self, after: SegmentNo) -> Result<Vec<SegmentInfo>>;
 
+    /// The latest rejections, whoever they are by.
     async fn rejected(&self, limit: u32) -> Result<Vec<Rejected>>;
+
+    /// All rejections by one destination, or with `None` those of records that could not be fetched.
+    async fn rejected_by(&self, destination: Option<&str>) -> Result<Vec<Rejected>>;
+
+    /// By stream how many records are rejected.
+    async fn count_rejected(&self) -> Result<BTreeMap<StreamName, u64>>;
 
     /// Inserts or replaces a run by its id.
     ///
     /// # Behavior
-    /// - Of syncs, and of all other runs, the latest 500 stay. A rejection that has not come again for 30 days before
-    ///   the run began is forgotten.
+    /// - Of syncs, and of all other runs, the latest 500 stay. That a record could not be fetched is forgotten
+    ///   if it has not come again for 30 days before the run began.
     async fn save_run(&self, run: &RunRecord) -> Result<()>;
 
     /// The latest runs, newest first.
@@ -168,6 +175,9 @@ pub struct Progress {
     pub generation: Option<u32>,
     /// Each replaces the one of its id.
     pub backfills: Vec<Backfill>,
+    /// Rejections that are over; applied before `rejected`.
+    pub accepted: Vec<Rejected>,
+    /// One that is there keeps its beginning, and counts one attempt more if it is later.
     pub rejected: Vec<Rejected>,
 }
 
@@ -195,7 +205,31 @@ pub struct Rejected {
     pub stream: StreamName,
     pub key: RecordKey,
     pub reason: String,
+    /// The destination that it could not be loaded into as it is; `None` if it could not be fetched.
+    pub destination: Option<String>,
+    /// When it happened first.
+    pub since: Timestamp,
+    /// When it happened last.
     pub at: Timestamp,
+    /// How often it happened.
+    pub attempts: u64,
+}
+
+impl Rejected {
+    /// For the first time, as far as whoever says so knows.
+    pub fn new(stream: StreamName, key: RecordKey, reason: String, at: Timestamp) -> Self {
+        Self { stream, key, reason, destination: None, since: at, at, attempts: 1 }
+    }
+
+    #[must_use]
+    pub fn by(self, destination: &str) -> Self {
+        Self { destination: Some(destination.to_owned()), ..self }
+    }
+
+    /// What makes two of them the same: stream, key, destination and reason.
+    pub fn id(&self) -> (&StreamName, &RecordKey, Option<&str>, &str) {
+        (&self.stream, &self.key, self.destination.as_deref(), &self.reason)
+    }
 }
 
 /// A run, for `status`.

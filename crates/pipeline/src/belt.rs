@@ -124,13 +124,18 @@ impl<'e> Belt<'e> {
         Ok(())
     }
 
-    /// Commits up to `to`; the values that no column could hold come with the report.
-    pub(crate) async fn commit(mut self, to: Position) -> Result<(LoadReport, Vec<RejectedValue>)> {
+    /// Writes what is still in hand. Gives the values that no column could hold.
+    pub(crate) async fn drain(&mut self) -> Result<Vec<RejectedValue>> {
         let last = self.settle().await?;
         self.write(last).await?;
+        Ok(std::mem::take(&mut self.rejected))
+    }
+
+    /// Commits up to `to` what was drained.
+    pub(crate) async fn commit(self, to: Position) -> Result<LoadReport> {
         let report = self.load.commit(to).await?;
         self.stores.observer.notice(Event::LoadFinished { destination: self.name });
-        Ok((report, self.rejected))
+        Ok(report)
     }
 }
 

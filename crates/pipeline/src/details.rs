@@ -306,12 +306,8 @@ impl<'e> DetailsPass<'e> {
     pub(crate) fn reject(&mut self, entry: &QueueEntry, error: &Error) {
         self.tally.stream(&StreamName::CALL_DETAILS).rejected += 1;
         self.recorder.done(&entry.stream, &entry.key);
-        self.recorder.reject(Rejected {
-            stream: entry.stream.clone(),
-            key: entry.key.clone(),
-            reason: error.chain(),
-            at: self.engine.stores.clock.now(),
-        });
+        let at = self.engine.stores.clock.now();
+        self.recorder.reject(Rejected::new(entry.stream.clone(), entry.key.clone(), error.chain(), at));
     }
 }
 

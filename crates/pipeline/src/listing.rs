@@ -158,7 +158,7 @@ pub(crate) fn reject_nameless(
 ) {
     tally.stream(stream).rejected += 1;
     let (stream, key, at) = (stream.clone(), record.key.clone(), recorder.stores.clock.now());
-    recorder.reject(Rejected { stream, key, reason: "the record has no usable id".to_owned(), at });
+    recorder.reject(Rejected::new(stream, key, "the record has no usable id".to_owned(), at));
 }
 
 /// The ids that are listed without `includePrivate`, and how far the listing reached.

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use clarion_core::{
     Destination, DestinationReport, DestinationState, Error, Event, JournalId, Kind, LoadReport, LoadSpec,
-    Progress, Rejected, RejectedValue, Result, SegmentInfo, Timestamp, check_journal,
+    RejectedValue, Result, SegmentInfo, Timestamp, check_journal, fault,
 };
+use serde::Serialize;
 
 use crate::belt::Belt;
 use crate::engine::{Engine, Writer};
 use crate::identity;
 use crate::load_plan::{LoadPlan, plan};
 use crate::recorder::still_ours;
+use crate::rejected;
 
 /// Segments that one commit covers: bounds memory and the length of a transaction.
 const RANGE_SEGMENTS: usize = 64;
@@ -23,6 +25,8 @@ pub struct LoadOptions {
     pub destination: Option<String>,
     /// Rebuild it from the start of the journal.
     pub replace: bool,
+    /// Load once more what was rejected.
+    pub rejected: bool,
 }
 
 /// What loading did to each destination.
@@ -33,6 +37,8 @@ pub struct LoadOutcome {
     pub errors: Vec<Error>,
     /// Values that could not be taken as they were, by stream and key.
     pub rejected: Vec<RejectedValue>,
+    /// By destination what became of the records that were loaded once more.
+    pub retried: BTreeMap<String, Retried>,
 }
 
 impl LoadOutcome {
@@ -49,6 +55,7 @@ impl LoadOutcome {
         }
         self.schema_changes.extend(later.schema_changes);
         self.rejected.extend(later.rejected);
+        self.retried.extend(later.retried);
         self.errors = later.errors;
     }
 }
@@ -72,12 +79,13 @@ impl Engine {
                 destination: destination.clone(),
                 journal: journal.clone(),
                 replace: options.replace,
+                retry: options.rejected,
+                again: false,
                 report: DestinationReport::default(),
             };
             let report = loading.run(&mut outcome).await;
             outcome.reports.insert(destination.name().to_owned(), report);
         }
-        self.remember_rejected(writer, &outcome.rejected).await?;
         Ok(outcome)
     }
 
@@ -94,21 +102,15 @@ impl Engine {
         }
         Ok(found)
     }
+}
 
-    async fn remember_rejected(&self, writer: &Writer, values: &[RejectedValue]) -> Result<()> {
-        if values.is_empty() {
-            return Ok(());
-        }
-        let at = self.stores.clock.now();
-        let rejected = values.iter().map(|value| Rejected {
-            stream: value.stream.clone(),
-            key: value.key.clone(),
-            reason: value.reason.clone(),
-            at,
-        });
-        let progress = Progress { rejected: rejected.collect(), ..Progress::default() };
-        self.stores.state.commit(writer.fence, progress).await
-    }
+/// What became of rejected records that were loaded once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Retried {
+    /// Records read from the journal.
+    pub records: u64,
+    /// Those of them that are still rejected.
+    pub rejected: u64,
 }
 
 /// The load of one destination.
@@ -118,13 +120,20 @@ struct Loading<'e> {
     destination: Arc<dyn Destination>,
     journal: JournalId,
     replace: bool,
+    retry: bool,
+    /// Whether a version of a record that the destination has is written once more.
+    again: bool,
     report: DestinationReport,
 }
 
 impl Loading<'_> {
     async fn run(mut self, outcome: &mut LoadOutcome) -> DestinationReport {
         let begun = tokio::time::Instant::now();
-        if let Err(error) = self.catch_up(outcome).await {
+        let mut ended = self.catch_up(outcome).await;
+        if ended.is_ok() && self.retry {
+            ended = self.load_rejected(outcome).await;
+        }
+        if let Err(error) = ended {
             let named = error.context().iter().any(|(name, _)| *name == "destination");
             let error = if named { error } else { error.with("destination", self.destination.name()) };
             self.report.error = Some(error.chain());
@@ -145,7 +154,8 @@ impl Loading<'_> {
             }
             // A rebuild becomes visible at once, so that it is one load however long the journal is.
             let range = if self.replace { behind } else { &behind[..behind.len().min(RANGE_SEGMENTS)] };
-            self.load_range(range, &state, outcome).await?;
+            let plan = plan(self.engine.stores.journal.as_ref(), range, None).await?;
+            self.carry_out(&plan, &state, outcome).await?;
             self.replace = false;
             state = self.destination.inspect().await?;
         }
@@ -178,16 +188,43 @@ impl Loading<'_> {
         Ok(&segments[from..])
     }
 
-    async fn load_range(
+    /// Loads once more what was rejected as far as the destination is; without a request.
+    async fn load_rejected(&mut self, outcome: &mut LoadOutcome) -> Result<()> {
+        let stores = &self.engine.stores;
+        let name = self.destination.name().to_owned();
+        let letters = stores.state.rejected_by(Some(&name)).await?;
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let keys = rejected::keys(&letters);
+        let state = self.destination.inspect().await?;
+        let mut segments = stores.state.segments(0).await?;
+        segments.retain(|segment| segment.number <= state.position.segment);
+        let mut plan = plan(stores.journal.as_ref(), &segments, Some(&keys)).await?;
+        plan.to = state.position;
+        if plan.records > 0 {
+            self.again = true;
+            self.carry_out(&plan, &state, outcome).await?;
+        }
+        // What is in the journal no more is nobody's trouble any more.
+        let left = stores.state.rejected_by(Some(&name)).await?;
+        let (left, lost): (Vec<_>, Vec<_>) =
+            left.into_iter().partition(|letter| rejected::is_among(&plan.keys, letter));
+        rejected::forget(stores, self.writer, lost).await?;
+        let retried = Retried { records: plan.records, rejected: rejected::records(&left) };
+        outcome.retried.insert(name, retried);
+        Ok(())
+    }
+
+    async fn carry_out(
         &mut self,
-        range: &[SegmentInfo],
+        plan: &LoadPlan,
         state: &DestinationState,
         outcome: &mut LoadOutcome,
     ) -> Result<()> {
-        let plan = plan(self.engine.stores.journal.as_ref(), range).await?;
         let (mut state, loaded_at) = (state.clone(), self.engine.stores.clock.now());
         loop {
-            match self.load_plan(&plan, &state, loaded_at, outcome).await {
+            match self.load_plan(plan, &state, loaded_at, outcome).await {
                 Err(error) if error.kind() == Kind::Conflict && error.is_temporary() => {
                     let now = self.destination.inspect().await?;
                     // A table took another shape: each time gets further, since types only ever widen.
@@ -217,19 +254,24 @@ impl Loading<'_> {
             journal: self.journal.clone(),
             from: state.position,
             replace: self.replace,
-            again: false,
+            again: self.again && !fault::defect("pipeline.retry_as_ever"),
             loaded_at,
             keys: plan.keys.clone(),
         };
         still_ours(stores, self.writer.fence).await?;
         let load = self.destination.begin(spec).await?;
         let normaliser = (self.engine.make_normaliser)(&state.schemas, loaded_at);
-        let mut belt = Belt::new(stores, name, load, normaliser);
+        let mut belt = Belt::new(stores, name.clone(), load, normaliser);
         belt.carry_out(plan).await?;
+        let values = belt.drain().await?;
+        // Before the commit: a crash behind it would lose them.
+        let letters = rejected::letters(&name, &values, loaded_at);
+        rejected::remember(stores, self.writer, &letters).await?;
         still_ours(stores, self.writer.fence).await?;
-        let (done, rejected) = belt.commit(plan.to).await?;
+        let done = belt.commit(plan.to).await?;
+        rejected::settle(stores, self.writer, &name, (&plan.keys, &letters)).await?;
         self.add_up(outcome, done);
-        note_rejected(outcome, rejected);
+        note_rejected(outcome, values);
         Ok(())
     }
 

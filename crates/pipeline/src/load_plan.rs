@@ -51,8 +51,15 @@ impl Last {
     }
 }
 
-/// Reads the headers of a range of segments, not the records.
-pub(crate) async fn plan(journal: &dyn Journal, range: &[SegmentInfo]) -> Result<LoadPlan> {
+/// Reads the headers of a range of segments, not the records. With `only`, just these records are to be loaded.
+pub(crate) async fn plan(
+    journal: &dyn Journal,
+    range: &[SegmentInfo],
+    only: Option<&ChangedKeys>,
+) -> Result<LoadPlan> {
+    let wanted = |record: &IndexLine| {
+        only.is_none_or(|only| only.get(&record.stream).is_some_and(|keys| keys.contains(&record.key)))
+    };
     let mut last: HashMap<StreamName, HashMap<RecordKey, Last>> = HashMap::new();
     let mut runs = HashMap::new();
     let mut to = Position::START;
@@ -61,7 +68,7 @@ pub(crate) async fn plan(journal: &dyn Journal, range: &[SegmentInfo]) -> Result
         runs.insert(segment.number, header.run_id);
         for (line, record) in (2_u32..).zip(header.index) {
             to = Position::new(segment.number, line);
-            let Some(record) = record else { continue };
+            let Some(record) = record.filter(&wanted) else { continue };
             let of_stream = last.entry(record.stream.clone()).or_default();
             let version = Last::after(of_stream.remove(&record.key), to, &record);
             of_stream.insert(record.key, version);

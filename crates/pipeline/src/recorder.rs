@@ -34,6 +34,8 @@ pub(crate) struct Recorder {
     purged: Option<Purged>,
     /// Since when other column rules hold for calls than when older ones were journalled.
     ruled_since: Option<Timestamp>,
+    /// Records that could not be fetched before.
+    unfetched: HashMap<Key, Vec<Rejected>>,
     pending: Pending,
     opened_at: Option<Timestamp>,
 }
@@ -58,6 +60,7 @@ impl Recorder {
             checkpoint: stored_checkpoint(stores).await?,
             purged: stores.state.purged().await?,
             ruled_since: stores.state.rules().await?.since(&StreamName::CALLS),
+            unfetched: unfetched(stores).await?,
             pending: Pending::default(),
             opened_at: None,
         })
@@ -122,6 +125,7 @@ impl Recorder {
     /// Appends a new version of a record.
     pub(crate) async fn write(&mut self, entry: &Entry, known: Known) -> Result<()> {
         self.stores.journal.append(entry).await?;
+        self.accept(&known);
         fault::point("pipeline.appended");
         self.note_line(known);
         Ok(())
@@ -138,6 +142,7 @@ impl Recorder {
 
     /// A version that the journal has already was confirmed; its position stays.
     pub(crate) fn confirm(&mut self, known: Known) {
+        self.accept(&known);
         self.pending.known.insert((known.stream.clone(), known.key.clone()), known);
     }
 
@@ -153,6 +158,15 @@ impl Recorder {
 
     pub(crate) fn reject(&mut self, rejected: Rejected) {
         self.pending.progress.rejected.push(rejected);
+    }
+
+    /// A record came in that could not be fetched before.
+    fn accept(&mut self, known: &Known) {
+        if !self.unfetched.is_empty()
+            && let Some(letters) = self.unfetched.remove(&(known.stream.clone(), known.key.clone()))
+        {
+            self.pending.progress.accepted.extend(letters);
+        }
     }
 
     pub(crate) fn set_cursor(&mut self, name: &str, at: Timestamp) {
@@ -274,6 +288,14 @@ impl Pending {
             ..self.progress
         }
     }
+}
+
+async fn unfetched(stores: &Stores) -> Result<HashMap<Key, Vec<Rejected>>> {
+    let mut unfetched: HashMap<Key, Vec<Rejected>> = HashMap::new();
+    for letter in stores.state.rejected_by(None).await? {
+        unfetched.entry((letter.stream.clone(), letter.key.clone())).or_default().push(letter);
+    }
+    Ok(unfetched)
 }
 
 /// Refuses to go on once somebody else has taken the lease: the state store knows of that before any other does.

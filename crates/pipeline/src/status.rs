@@ -150,6 +150,11 @@ impl Engine {
         })
     }
 
+    /// All that is rejected, the latest first.
+    pub async fn rejected(&self) -> Result<Vec<Rejected>> {
+        self.stores.state.rejected(u32::MAX >> 1).await
+    }
+
     async fn generation_status(&self, depth: &BTreeMap<Reason, (u64, u64)>) -> Result<GenerationStatus> {
         let state = &self.stores.state;
         let cursors = state.cursors().await?;

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use clarion_core::{
-    Error, Fence, Kind, Known, Progress, RecordKey, Rejected, Result, SegmentInfo, StreamName, Timestamp,
-    content_hash, fault,
+    Error, Fence, Kind, Known, Progress, RecordKey, Result, SegmentInfo, StreamName, Timestamp, fault,
 };
 use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::database::Database;
 use crate::sql::{Binds, Fields, Insert};
-use crate::{backfills, facts, leads, queue, slices};
+use crate::{backfills, facts, leads, queue, rejected, slices};
 
 /// Stores `progress` in one transaction, if no higher fence was seen.
 pub(crate) async fn commit(database: &Database, fence: Fence, progress: Progress) -> Result<()> {
@@ -98,7 +97,8 @@ async fn write_records(connection: &mut AnyConnection, progress: Progress) -> sq
     queue::add(connection, progress.queued).await?;
     leads::write(connection, progress.leads).await?;
     write_paths(connection, &progress.paths).await?;
-    write_rejected(connection, progress.rejected).await
+    rejected::remove(connection, progress.accepted).await?;
+    rejected::add(connection, progress.rejected).await
 }
 
 async fn write_known(connection: &mut AnyConnection, known: Vec<Known>) -> sqlx::Result<()> {
@@ -177,29 +177,6 @@ async fn write_segment(connection: &mut AnyConnection, segment: &SegmentInfo) ->
     binds.int(signed(segment.stored_bytes)).text(&segment.checksum);
     binds.query(upsert).execute(connection).await?;
     Ok(())
-}
-
-async fn write_rejected(connection: &mut AnyConnection, rejected: Vec<Rejected>) -> sqlx::Result<()> {
-    const INSERT: Insert = Insert {
-        into: "rejected (stream, key, reason_hash, reason, at)",
-        columns: 5,
-        on_conflict: "ON CONFLICT (stream, key, reason_hash) DO UPDATE SET at = excluded.at \
-             WHERE excluded.at > rejected.at",
-    };
-    let mut latest = HashMap::new();
-    for letter in rejected {
-        let key = (letter.stream.clone(), letter.key.clone(), letter.reason.clone());
-        if latest.get(&key).is_none_or(|other: &Rejected| letter.at >= other.at) {
-            latest.insert(key, letter);
-        }
-    }
-    let rows: Vec<Rejected> = latest.into_values().collect();
-    INSERT
-        .run(connection, &rows, |binds, row| {
-            binds.text(row.stream.as_str()).text(row.key.as_str());
-            binds.int(content_hash(row.reason.as_bytes()).cast_signed()).text(&row.reason).time(row.at);
-        })
-        .await
 }
 
 /// Fences, sizes and segment numbers stay far below 2^63.

@@ -19,6 +19,7 @@ mod lookup;
 mod migrate;
 mod purge;
 mod queue;
+mod rejected;
 mod runs;
 mod settings;
 mod slices;

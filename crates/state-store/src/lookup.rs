@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use clarion_core::{
-    Known, Position, RecordKey, Rejected, SegmentInfo, SegmentNo, Span, StreamName, Timestamp,
-};
+use clarion_core::{Known, Position, RecordKey, SegmentInfo, SegmentNo, Span, StreamName, Timestamp};
 use sqlx::any::AnyRow;
 
 use crate::database::Database;
@@ -109,16 +107,6 @@ pub(crate) async fn segments(database: &Database, after: SegmentNo) -> sqlx::Res
     database.rows(statement).await?.iter().map(segment).collect()
 }
 
-/// The latest first.
-pub(crate) async fn rejected(database: &Database, limit: u32) -> sqlx::Result<Vec<Rejected>> {
-    let mut binds = Binds::default();
-    binds.int(i64::from(limit));
-    let statement = binds.query(
-        "SELECT stream, key, reason, at FROM rejected ORDER BY at DESC, stream, key, reason_hash LIMIT $1",
-    );
-    database.rows(statement).await?.iter().map(letter).collect()
-}
-
 fn version(row: &AnyRow) -> sqlx::Result<Known> {
     let fields = Fields(row);
     Ok(Known {
@@ -147,15 +135,5 @@ fn segment(row: &AnyRow) -> sqlx::Result<SegmentInfo> {
         raw_bytes: fields.count(2)?,
         stored_bytes: fields.count(3)?,
         checksum: fields.text(4)?,
-    })
-}
-
-fn letter(row: &AnyRow) -> sqlx::Result<Rejected> {
-    let fields = Fields(row);
-    Ok(Rejected {
-        stream: fields.parsed(0, StreamName::parse)?,
-        key: fields.parsed(1, RecordKey::parse)?,
-        reason: fields.text(2)?,
-        at: fields.time(3)?,
     })
 }

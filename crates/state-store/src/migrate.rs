@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "notices", text: include_str!("../../../migrations/0005_notices.sql") },
     Migration { name: "facts", text: include_str!("../../../migrations/0006_facts.sql") },
     Migration { name: "leads", text: include_str!("../../../migrations/0007_leads.sql") },
+    Migration { name: "rejected", text: include_str!("../../../migrations/0008_rejected.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version \

@@ -10,7 +10,7 @@ use crate::sql::{Binds, Fields};
 
 /// Runs that are kept: of syncs and of all others, so that a flood of notifications drives out no sync.
 const KEPT_RUNS: i64 = 500;
-/// How long a rejection is kept that does not come again.
+/// How long it is kept that a record could not be fetched, if it does not come again.
 const KEPT_REJECTIONS: TimeDelta = TimeDelta::days(30);
 
 pub(crate) async fn save(database: &Database, run: &RunRecord) -> sqlx::Result<()> {
@@ -42,7 +42,8 @@ async fn forget_old(connection: &mut AnyConnection, run: &RunRecord) -> sqlx::Re
     }
     let mut binds = Binds::default();
     binds.time(run.started_at - KEPT_REJECTIONS);
-    binds.query("DELETE FROM rejected WHERE at < $1").execute(connection).await?;
+    let forgotten = "DELETE FROM rejected WHERE at < $1 AND (destination IS NULL OR destination = '')";
+    binds.query(forgotten).execute(connection).await?;
     Ok(())
 }
 

@@ -15,7 +15,9 @@ use sqlx::Connection;
 use crate::backend::Backend;
 use crate::database::Database;
 use crate::lease::StoreLease;
-use crate::{Settings, backfills, commit, facts, leads, lookup, migrate, purge, queue, runs, slices};
+use crate::{
+    Settings, backfills, commit, facts, leads, lookup, migrate, purge, queue, rejected, runs, slices,
+};
 
 /// State store and quota ledger in one database.
 #[derive(Clone)]
@@ -173,7 +175,15 @@ impl StateStore for Store {
     }
 
     async fn rejected(&self, limit: u32) -> Result<Vec<Rejected>> {
-        self.read("the rejected records", lookup::rejected(&self.database, limit).await)
+        self.read("the rejected records", rejected::latest(&self.database, limit).await)
+    }
+
+    async fn rejected_by(&self, destination: Option<&str>) -> Result<Vec<Rejected>> {
+        self.read("the rejected records", rejected::by(&self.database, destination).await)
+    }
+
+    async fn count_rejected(&self) -> Result<BTreeMap<StreamName, u64>> {
+        self.read("the rejected records", rejected::count(&self.database).await)
     }
 
     async fn save_run(&self, run: &RunRecord) -> Result<()> {

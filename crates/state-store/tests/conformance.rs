@@ -44,6 +44,7 @@ checks!(state_on_sqlite, state_on_postgres, state:
     keeps_runs,
     forgets_old_runs,
     forgets_old_rejections,
+    counts_rejections,
     keeps_the_id_of_its_journal,
     knows_whether_segments_are_rewritten,
     remembers_the_rules,

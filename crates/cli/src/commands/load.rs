@@ -10,14 +10,13 @@ use super::Online;
 use crate::args::Args;
 use crate::{exit, output};
 
-pub(crate) async fn run(args: &Args, destination: Option<&str>, replace: bool) -> Result<ExitCode> {
+pub(crate) async fn run(args: &Args, options: &LoadOptions) -> Result<ExitCode> {
     let effective = super::effective(args)?;
     let session = super::session(args, &effective, Online::No).await?;
-    let command = if replace { "replay" } else { "load" };
+    let command = if options.replace { "replay" } else { "load" };
     let writer = session.wired.writer(command).await?;
-    let options = LoadOptions { destination: destination.map(str::to_owned), replace };
     let engine = &session.wired.engine;
-    let loaded = engine.stores.stop.or(engine.load(&writer, &options)).await;
+    let loaded = engine.stores.stop.or(engine.load(&writer, options)).await;
     session.bars.finish();
     let outcome = match loaded {
         Ok(outcome) => outcome,
@@ -27,10 +26,13 @@ pub(crate) async fn run(args: &Args, destination: Option<&str>, replace: bool) -
         let errors: Vec<String> = outcome.errors.iter().map(Error::chain).collect();
         super::print_json(&serde_json::json!({
             "run_id": writer.run, "kind": command, "destinations": outcome.reports,
-            "warnings": outcome.schema_changes, "errors": errors,
+            "retried": outcome.retried, "warnings": outcome.schema_changes, "errors": errors,
         }))?;
     } else {
         output::destinations(&outcome.reports, args.quiet);
+        if options.rejected && !args.quiet {
+            output::retried(&outcome);
+        }
     }
     for error in &outcome.errors {
         exit::print(&error.chain(), error.way_out());

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clarion_core::{Error, Observer, Stop};
 use clarion_extractor::Credentials;
-use clarion_pipeline::SyncOptions;
+use clarion_pipeline::{LoadOptions, SyncOptions};
 
 use crate::args::{Args, Command};
 use crate::output::Bars;
@@ -51,9 +51,17 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
             sync::run(args, &options).await
         }
         Command::Run => run::run(args).await,
-        Command::Load { destination } => load::run(args, destination.as_deref(), false).await,
-        Command::Replay { destination } => load::run(args, Some(destination), true).await,
-        Command::Status => status::run(args).await,
+        Command::Load { destination, rejected } => {
+            let options =
+                LoadOptions { destination: destination.clone(), rejected: *rejected, replace: false };
+            load::run(args, &options).await
+        }
+        Command::Replay { destination } => {
+            let options =
+                LoadOptions { destination: Some(destination.clone()), rejected: false, replace: true };
+            load::run(args, &options).await
+        }
+        Command::Status { rejected } => status::run(args, *rejected).await,
         Command::Journal { command } => journal::run(args, *command).await,
         Command::Purge { call } => purge::run(args, call).await,
         Command::Verify { sample } => verify::run(args, *sample).await,

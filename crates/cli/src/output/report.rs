@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clarion_core::{DestinationReport, Outcome, RunReport};
+use clarion_pipeline::LoadOutcome;
 
 use super::paint;
 use super::table::{grouped, table};
@@ -54,6 +55,21 @@ pub(crate) fn destinations(reports: &BTreeMap<String, DestinationReport>, quiet:
     table(&headers, lines.collect());
     for (name, report) in reports.iter().filter(|(_, report)| report.error.is_none()) {
         out!("{name} is at position {}, loaded in {:.1} s", report.position, report.seconds);
+    }
+}
+
+/// What became of rejected records that were loaded once more.
+pub(crate) fn retried(outcome: &LoadOutcome) {
+    for (name, retried) in &outcome.retried {
+        out!(
+            "{} {} rejected records loaded once more, {} of them are still rejected",
+            paint::bold(name),
+            grouped(retried.records),
+            grouped(retried.rejected)
+        );
+    }
+    if outcome.retried.is_empty() {
+        out!("nothing was rejected");
     }
 }
 

@@ -1,6 +1,6 @@
 //! `status` and `streams` for people.
 
-use clarion_core::Timestamp;
+use clarion_core::{Rejected, Timestamp};
 use clarion_pipeline::{Status, StreamStatus};
 
 use super::paint;
@@ -37,11 +37,24 @@ pub(crate) fn status(status: &Status) {
     rules(status);
     if !status.rejected.is_empty() {
         out!();
-        let rows = status.rejected.iter().map(|rejected| {
-            vec![rejected.stream.to_string(), rejected.key.to_string(), rejected.reason.clone()]
-        });
-        table(&["rejected", "key", "reason"], rows.collect());
+        rejected(&status.rejected);
+        out!("all of them: `clarion status --rejected`; after a fix: `clarion load --rejected`");
     }
+}
+
+/// What could not be fetched or not be loaded as it is.
+pub(crate) fn rejected(letters: &[Rejected]) {
+    let rows = letters.iter().map(|letter| {
+        vec![
+            letter.stream.to_string(),
+            letter.key.to_string(),
+            letter.destination.clone().unwrap_or_else(|| "(the source)".to_owned()),
+            time(letter.at),
+            grouped(letter.attempts),
+            letter.reason.clone(),
+        ]
+    });
+    table(&["rejected", "key", "by", "last", "times", "reason"], rows.collect());
 }
 
 pub(crate) fn streams(streams: &[StreamStatus]) {

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Kind, Result, SourceRecord, StreamName};
+use crate::{Error, Kind, RecordKey, Result, SourceRecord, StreamName};
 
 pub use hash::HashKey;
 pub use memory::{RuleMemory, StreamMemory};
@@ -101,9 +101,9 @@ impl Rules {
         rules.count();
         match apply::ruled(&record.data, rules, self.key.as_ref()) {
             Ok(None) => record,
-            Ok(Some(data)) => SourceRecord { data: Bytes::from(data), ..record },
+            Ok(Some(data)) => ruled(record, Bytes::from(data)),
             // Nothing of it may be kept, and no other record may suffer: it ends among the rejected.
-            Err(_) => SourceRecord { data: Bytes::from_static(UNREADABLE), ..record },
+            Err(_) => ruled(record, Bytes::from_static(UNREADABLE)),
         }
     }
 
@@ -135,6 +135,12 @@ impl Rules {
     }
 }
 
+/// A stand-in for a key is made from the record's bytes: not from those that were there before.
+fn ruled(record: SourceRecord, data: Bytes) -> SourceRecord {
+    let key = if record.key.is_nameless() { RecordKey::nameless(&data) } else { record.key };
+    SourceRecord { key, data, ..record }
+}
+
 /// JSON, but no object: the normaliser rejects it and its reason names the record.
 const UNREADABLE: &[u8] = br#""kept out: the column rules could not read this record""#;
 
@@ -150,7 +156,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::RecordKey;
     use crate::json::Json;
 
     fn rules(include: &[&str], columns: &[(&str, Rule)]) -> Result<Rules> {

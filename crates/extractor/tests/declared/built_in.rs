@@ -57,7 +57,7 @@ async fn every_built_in_stream_is_read_to_its_last_record() {
         let stream = Declaration { page_size: 7, ..stream.clone() };
         let (end, records) = read_declared(&source, &stream, &bindings(&stream, &simulator))
             .await
-            .expect(stream.name.as_str());
+            .unwrap_or_else(|error| panic!("{}: {error}", stream.name));
         assert_eq!(end, ReadEnd::Complete, "{}", stream.name);
         assert!(!records.is_empty(), "{}", stream.name);
         assert!(records.iter().all(|record| !record.key.is_nameless()), "{}", stream.name);

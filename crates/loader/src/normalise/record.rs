@@ -1,7 +1,7 @@
 //! One journal record on its way into rows.
 
-use clarion_core::Item;
 use clarion_core::json::Json;
+use clarion_core::{Item, fault};
 
 use super::rows::Fields;
 use crate::canonical::time_micros;
@@ -17,6 +17,9 @@ impl<'a> Record<'a> {
     /// # Errors
     /// Why the record cannot become rows.
     pub(super) fn read(item: &'a Item<'a>, time: Option<&str>) -> Result<Self, String> {
+        if fault::defect("loader.rejects_records") {
+            return Err("not understood".to_owned());
+        }
         let json = Json::parse(&item.entry.data).map_err(|error| format!("not valid JSON, {error}"))?;
         if !matches!(json, Json::Object(_)) {
             return Err("not an object".to_owned());

@@ -85,6 +85,7 @@ impl Probe {
             quota_left: (self.weekly_requests > 0).then(|| self.weekly_requests.saturating_sub(week.used)),
             queue,
             streams: self.stream_gauges(now).await?,
+            rejected: self.stores.state.count_rejected().await?,
             backfill: self.backfill().await?,
             destinations: self.lags().await?,
         })

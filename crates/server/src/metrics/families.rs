@@ -27,6 +27,7 @@ pub(super) struct Families {
     pub(super) backfill: GaugeVec,
     pub(super) stream_lag: GaugeVec,
     pub(super) last_success: GaugeVec,
+    pub(super) rejected: GaugeVec,
     pub(super) destination_lag: GaugeVec,
 }
 
@@ -82,6 +83,7 @@ impl Families {
                 "When the last sync that went well ended",
                 &["stream"],
             )?,
+            rejected: family.gauges("rejected_records", "Records that are rejected", &["stream"])?,
             destination_lag: family.gauges(
                 "destination_lag_records",
                 "Journal records that a destination has not loaded",

@@ -30,6 +30,7 @@ impl Metrics {
             families.fetched.with_label_values(&[*stream]);
             families.stream_lag.with_label_values(&[*stream]).set(f64::INFINITY);
             families.last_success.with_label_values(&[*stream]).set(0.0);
+            families.rejected.with_label_values(&[*stream]);
             for destination in destinations {
                 families.rows.with_label_values(&[*destination, *stream]);
             }
@@ -74,6 +75,11 @@ impl Metrics {
             self.families.stream_lag.with_label_values(&name).set(lag);
             let success = stream.last_success.map_or(0.0, |at| at.timestamp_millis() as f64 / 1e3);
             self.families.last_success.with_label_values(&name).set(success);
+        }
+        self.families.rejected.reset();
+        let none = gauges.streams.iter().map(|stream| (&stream.name, &0));
+        for (stream, records) in none.chain(&gauges.rejected) {
+            self.families.rejected.with_label_values(&[stream.as_str()]).set(*records as f64);
         }
         for (destination, lag) in &gauges.destinations {
             let lag = lag.map_or(f64::NAN, |records| records as f64);
@@ -160,6 +166,7 @@ mod tests {
         Gauges {
             quota_left,
             queue: BTreeMap::from([(Reason::Ready, (7, 3))]),
+            rejected: BTreeMap::from([(StreamName::CALLS, 5)]),
             backfill: (300, 120),
             streams: vec![stream(StreamName::CALLS, Some(90)), stream(StreamName::USERS, None)],
             destinations: BTreeMap::from([("lake".to_owned(), Some(4))]),
@@ -180,6 +187,8 @@ mod tests {
             "clarion_stream_lag_seconds{stream=\"calls\"} 90",
             "clarion_stream_lag_seconds{stream=\"users\"} +Inf",
             "clarion_last_success_timestamp_seconds{stream=\"calls\"} 1.5",
+            "clarion_rejected_records{stream=\"calls\"} 5",
+            "clarion_rejected_records{stream=\"users\"} 0",
             "clarion_destination_lag_records{destination=\"lake\"} 4",
             "clarion_rows_total{destination=\"lake\",table=\"calls\"} 0",
         ] {

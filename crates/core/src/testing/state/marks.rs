@@ -1,9 +1,9 @@
 //! Slices, segments and runs.
 
-use super::{CALLS, DETAILS, at, commit, record_key};
+use super::{CALLS, DETAILS, at, commit};
 use crate::{
-    Backfill, JournalId, Progress, Rejected, RuleMemory, RunId, RunRecord, SegmentInfo, Slice, SliceInHand,
-    StateStore, StreamMemory,
+    Backfill, JournalId, Progress, RuleMemory, RunId, RunRecord, SegmentInfo, Slice, SliceInHand, StateStore,
+    StreamMemory,
 };
 
 /// A slice stays until one that covers it is proved later, whatever is repeated.
@@ -89,7 +89,7 @@ pub async fn knows_whether_segments_are_rewritten(store: impl StateStore) {
     }
 }
 
-fn run(id: &str, started: i64, outcome: &str) -> RunRecord {
+pub(super) fn run(id: &str, started: i64, outcome: &str) -> RunRecord {
     RunRecord {
         id: RunId::new(id),
         kind: "sync".into(),
@@ -128,27 +128,6 @@ pub async fn forgets_old_runs(store: impl StateStore) {
     assert_eq!(syncs.len(), 500);
     assert_eq!((&syncs[0], &syncs[499]), (&run("s0509", 509, "done"), &run("s0010", 10, "done")));
     assert_eq!(store.runs(2_000).await.expect("runs").len(), 1_000);
-}
-
-/// A rejection stays for 30 days after it came last.
-pub async fn forgets_old_rejections(store: impl StateStore) {
-    const DAY: i64 = 86_400;
-    let letter = |key: &str, day: i64| Rejected {
-        stream: CALLS,
-        key: record_key(key),
-        reason: "time: not a time".into(),
-        at: at(day * DAY),
-    };
-    let rejected = vec![letter("once", 0), letter("again", 0), letter("later", 2)];
-    commit(&store, Progress { rejected, ..Progress::default() }).await;
-    commit(&store, Progress { rejected: vec![letter("again", 2)], ..Progress::default() }).await;
-    store.save_run(&run("a", 30 * DAY, "done")).await.expect("save");
-    assert_eq!(store.rejected(10).await.expect("rejected").len(), 3);
-    store.save_run(&run("b", 31 * DAY, "done")).await.expect("save");
-    let mut left: Vec<String> =
-        store.rejected(10).await.expect("rejected").iter().map(|letter| letter.key.to_string()).collect();
-    left.sort_unstable();
-    assert_eq!(left, ["again", "later"]);
 }
 
 /// Runs are replaced by id and come newest first.

@@ -4,18 +4,20 @@ mod leads;
 mod marks;
 mod purges;
 mod queue;
+mod rejected;
 mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use leads::{keeps_leads_and_their_later_answers, keeps_marks_until_they_are_replaced};
 pub use marks::{
-    forgets_old_rejections, forgets_old_runs, keeps_backfills, keeps_runs,
-    keeps_slices_until_they_are_covered, keeps_the_id_of_its_journal, knows_whether_segments_are_rewritten,
-    lists_segments_in_order, remembers_the_rules,
+    forgets_old_runs, keeps_backfills, keeps_runs, keeps_slices_until_they_are_covered,
+    keeps_the_id_of_its_journal, knows_whether_segments_are_rewritten, lists_segments_in_order,
+    remembers_the_rules,
 };
 pub use purges::{forgets_what_was_purged, remembers_what_was_purged};
 pub use queue::{merges_queue_entries, pages_the_queue_in_order};
+pub use rejected::{counts_rejections, forgets_old_rejections};
 pub use times::{counts_what_went_lately, pages_known_records_by_time};
 
 use crate::{
@@ -61,6 +63,10 @@ pub fn queued(key: &str, reason: Reason, due: i64, time: Option<i64>) -> QueueEn
 
 fn record_key(key: &str) -> RecordKey {
     RecordKey::parse(key).expect("test keys are not empty")
+}
+
+fn letter(key: &str, seconds: i64) -> Rejected {
+    Rejected::new(CALLS, record_key(key), "time: not a time".into(), at(seconds))
 }
 
 /// Seconds after the epoch.
@@ -181,12 +187,8 @@ fn full_progress() -> Progress {
         paths: BTreeMap::from([(".id".to_owned(), 0), (".odd\0path".to_owned(), 1)]),
         generation: Some(3),
         backfills: Vec::new(),
-        rejected: vec![Rejected {
-            stream: CALLS,
-            key: record_key("b"),
-            reason: "time: not a time".into(),
-            at: at(61),
-        }],
+        accepted: Vec::new(),
+        rejected: vec![letter("b", 61).by("lake")],
     }
 }
 

@@ -65,12 +65,8 @@ async fn keys_left(store: &impl StateStore) -> Vec<String> {
 fn everything_of(keys: &[&str]) -> Progress {
     let in_both =
         |key: &&str| [CALLS, DETAILS].map(|stream| Known { stream, ..known(key, Position::new(1, 2)) });
-    let letter = |key: &&str| Rejected {
-        stream: DETAILS,
-        key: record_key(key),
-        reason: format!("the record {key} is odd"),
-        at: at(5),
-    };
+    let letter =
+        |key: &&str| Rejected::new(DETAILS, record_key(key), format!("the record {key} is odd"), at(5));
     Progress {
         leads: keys.iter().map(|key| Lead::found(StreamName::of("notes"), record_key(key))).collect(),
         marks: keys
