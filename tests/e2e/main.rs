@@ -17,6 +17,7 @@ mod generation;
 mod harness;
 mod incremental;
 mod journal;
+mod object_storage;
 mod paging;
 mod privacy;
 mod quota;

@@ -3,6 +3,7 @@
     compare.py TRUTH READER PLACE
 
 TRUTH holds calls.jsonl or calls.jsonl.gz, users.json and server_side.json; READER is duckdb or pyarrow for a lake,
+pyarrow-s3 for one in the bucket of CLARION_TEST_S3 (PLACE is then bucket and prefix),
 json for a folder with one JSON list a table. Prints {"differences": [...], "rows": {...}, "values": n}. Rows of calls
 that TRUTH does not know are counted in "unknown": the source has deleted them, or the product made them up.
 """
@@ -23,7 +24,7 @@ def main():
     wanted = expected.tables(calls, users, private)
     known = {call["id"] for call in calls} | {user["id"] for user in users}
     result = {"differences": [], "rows": {}, "values": 0, "unknown": {}}
-    read = {"duckdb": with_duckdb, "pyarrow": with_pyarrow, "json": with_json}[reader]
+    read = {"duckdb": with_duckdb, "pyarrow": with_pyarrow, "pyarrow-s3": with_pyarrow_s3, "json": with_json}[reader]
     if reader == "pyarrow":
         result["differences"] += check_files(place)
     for table, rows in wanted.items():
@@ -99,6 +100,24 @@ def with_pyarrow(lake, table):
     if not (lake / table).exists():
         return []
     return pyarrow.dataset.dataset(lake / table, format="parquet").to_table().to_pylist()
+
+
+def with_pyarrow_s3(lake, table):
+    import os
+    import urllib.parse
+
+    import pyarrow.dataset
+    import pyarrow.fs
+
+    parameters = urllib.parse.parse_qs(urllib.parse.urlparse(os.environ["CLARION_TEST_S3"]).query)
+    endpoint = urllib.parse.urlparse(parameters["endpoint"][0])
+    s3 = pyarrow.fs.S3FileSystem(
+        access_key="test", secret_key="test", region="us-east-1", scheme=endpoint.scheme, endpoint_override=endpoint.netloc
+    )
+    folder = f"{lake}/{table}"
+    if s3.get_file_info(folder).type == pyarrow.fs.FileType.NotFound:
+        return []
+    return pyarrow.dataset.dataset(folder, filesystem=s3, format="parquet").to_table().to_pylist()
 
 
 def with_json(folder, table):

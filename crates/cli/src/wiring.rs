@@ -164,6 +164,19 @@ pub(crate) fn destination(
     })
 }
 
+/// Where a lake lies; `None` for other destinations.
+pub(crate) fn lake_location(
+    settings: &DestinationSettings,
+    effective: &Effective,
+) -> Result<Option<Location>> {
+    match settings.kind {
+        DestinationKind::Parquet => {
+            Location::parse(&destination_url(settings)?, &effective.data_dir).map(Some)
+        }
+        DestinationKind::Postgres => Ok(None),
+    }
+}
+
 fn make_normaliser() -> MakeNormaliser {
     Arc::new(|schemas, loaded_at| -> Box<dyn Normalise> { Box::new(Normaliser::new(schemas, loaded_at)) })
 }

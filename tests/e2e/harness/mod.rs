@@ -1,6 +1,7 @@
 //! A folder, a configuration, a simulator, a database, outside readers, and the binary.
 
 mod binary;
+mod bucket;
 mod database;
 mod outside;
 mod search;
@@ -14,6 +15,7 @@ use std::sync::mpsc::{Receiver, channel};
 use clarion_simulator::{Control, Options, Simulator};
 
 pub(crate) use binary::{Ran, Running};
+pub(crate) use bucket::Buckets;
 pub(crate) use database::Database;
 pub(crate) use outside::{outside_reader, real_data};
 pub(crate) use search::{found, matches};

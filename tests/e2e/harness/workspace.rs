@@ -8,10 +8,15 @@ use tempfile::TempDir;
 use super::binary::{Ran, Running};
 use super::database::Database;
 
+/// Any will do: the server of the tests checks none.
+const S3_CREDENTIALS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+
 /// What the configuration says.
 pub(crate) struct Layout {
     /// A Parquet destination `lake` in `data/lake`.
     pub(crate) lake: bool,
+    /// Whether the binary is given the credentials of the S3 server.
+    pub(crate) bucket: bool,
     /// A Postgres destination `warehouse`, schema `clari`, in this database.
     pub(crate) warehouse: Option<Database>,
     /// 0 = unlimited.
@@ -31,6 +36,7 @@ impl Default for Layout {
     fn default() -> Self {
         Self {
             lake: true,
+            bucket: false,
             warehouse: None,
             requests_per_second: 0.0,
             weekly_requests: 0,
@@ -53,6 +59,7 @@ impl Layout {
 pub(crate) struct Workspace {
     folder: TempDir,
     warehouse: Option<Database>,
+    credentials: Vec<(&'static str, &'static str)>,
 }
 
 /// Where things are.
@@ -60,7 +67,8 @@ impl Workspace {
     /// A fresh folder whose configuration reads from `base_url`.
     pub(crate) fn new(base_url: &str, layout: Layout) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let workspace = Self { folder, warehouse: None };
+        let credentials = if layout.bucket { S3_CREDENTIALS.to_vec() } else { Vec::new() };
+        let workspace = Self { folder, warehouse: None, credentials };
         workspace.write_config(&config(base_url, &layout));
         Self { warehouse: layout.warehouse, ..workspace }
     }
@@ -132,13 +140,14 @@ impl Workspace {
 
     /// `clarion ARGUMENTS`, as a person at a terminal sees it.
     pub(crate) fn run_plain(&self, arguments: &[&str]) -> Ran {
-        Running::start(self.path(), &[], arguments).wait()
+        Running::start(self.path(), &self.credentials, arguments).wait()
     }
 
     /// `clarion --json ARGUMENTS`, under way.
     pub(crate) fn spawn(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Running {
         let arguments: Vec<&str> = ["--json"].iter().chain(arguments).copied().collect();
-        Running::start(self.path(), environment, &arguments)
+        let environment = [self.credentials.as_slice(), environment].concat();
+        Running::start(self.path(), &environment, &arguments)
     }
 
     /// A sync that must end well.

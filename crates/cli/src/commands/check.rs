@@ -48,7 +48,7 @@ async fn all(effective: &Effective, stop: &Stop) -> Vec<Checked> {
     let store = Store::open(&effective.settings.state, &effective.data_dir, Arc::new(SystemClock));
     let store = stop.or(store).await.map(Arc::new);
     checks.push(done("state store", stop.or(state(effective, store.as_deref())).await));
-    checks.push(done("journal", journal(effective)));
+    checks.push(done("journal", stop.or(journal(effective)).await));
     if let Ok(store) = &store {
         checks.push(done("credentials", api(effective, store.clone(), stop).await));
         checks.push(done("quota", stop.or(quota(effective, store)).await));
@@ -70,12 +70,19 @@ async fn state(effective: &Effective, store: Result<&Store, &Error>) -> clarion_
     Ok(format!("{}, {last}", effective.settings.state.masked_url()))
 }
 
-fn journal(effective: &Effective) -> clarion_core::Result<String> {
+async fn journal(effective: &Effective) -> clarion_core::Result<String> {
     wiring::journal(effective, Arc::new(SystemClock))?;
     match effective.settings.journal.location(&effective.data_dir)? {
         Location::Folder(folder) => Ok(folder.display().to_string()),
-        Location::Bucket(url) => probe(&url),
+        Location::Bucket(url) => blocking(move || probe(&url)).await,
     }
+}
+
+async fn blocking(
+    work: impl FnOnce() -> clarion_core::Result<String> + Send + 'static,
+) -> clarion_core::Result<String> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 /// Writes one small object and removes it again.
@@ -99,7 +106,11 @@ async fn api(effective: &Effective, store: Arc<Store>, stop: &Stop) -> clarion_c
 
 async fn destination(settings: &DestinationSettings, effective: &Effective) -> clarion_core::Result<String> {
     let state = wiring::destination(settings, effective)?.inspect().await?;
-    Ok(format!("at position {}", state.position))
+    let place = match wiring::lake_location(settings, effective)? {
+        Some(Location::Bucket(url)) => format!(", {}", blocking(move || probe(&url)).await?),
+        _ => String::new(),
+    };
+    Ok(format!("at position {}{place}", state.position))
 }
 
 async fn quota(effective: &Effective, store: &Store) -> clarion_core::Result<String> {
