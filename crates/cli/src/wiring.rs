@@ -9,7 +9,7 @@ use clarion_core::{
 };
 use clarion_extractor::{ClariSource, Credentials};
 use clarion_journal::FileJournal;
-use clarion_loader::{Normaliser, ParquetDestination, PostgresDestination, PostgresSettings};
+use clarion_loader::{Normaliser, ParquetDestination, PostgresDestination, PostgresSettings, StreamKeys};
 use clarion_object_storage::{Bucket, Location};
 use clarion_pipeline::{Engine, MakeSource, Stores, Writer};
 use clarion_state_store::{Store, StoreLease};
@@ -68,6 +68,7 @@ pub(crate) async fn wire(
         state: store.clone(),
         ledger: store.clone(),
         inbox: store.clone(),
+        declared: settings.streams.declared().cloned().collect(),
         clock,
         observer,
         stop,
@@ -77,7 +78,7 @@ pub(crate) async fn wire(
         stores,
         source,
         destinations: destinations(effective)?,
-        make_normaliser: make_normaliser(),
+        make_normaliser: make_normaliser(settings),
         streams: settings.streams.clone(),
         history_start,
         include_private: settings.source.include_private,
@@ -177,6 +178,11 @@ pub(crate) fn lake_location(
     }
 }
 
-fn make_normaliser() -> MakeNormaliser {
-    Arc::new(|schemas, loaded_at| -> Box<dyn Normalise> { Box::new(Normaliser::new(schemas, loaded_at)) })
+fn make_normaliser(settings: &Settings) -> MakeNormaliser {
+    let declared = settings.streams.declared();
+    let keys: StreamKeys =
+        declared.map(|stream| (stream.name.clone(), stream.key.names().to_vec())).collect();
+    Arc::new(move |schemas, loaded_at| -> Box<dyn Normalise> {
+        Box::new(Normaliser::with_keys(schemas, loaded_at, keys.clone()))
+    })
 }

@@ -1,30 +1,107 @@
-//! Which call a record is about.
+//! Which call a record is about, and which calls it names besides.
 
-use clarion_core::json::{Json, skim};
-use clarion_core::{RecordKey, StreamName};
+use clarion_core::json::Json;
+use clarion_core::{Purged, RecordKey, SourceRecord, StreamName};
 
 /// The streams whose records are keyed by a call's id.
 pub(crate) const CALL_STREAMS: [StreamName; 2] = [StreamName::CALLS, StreamName::CALL_DETAILS];
 
-/// The call that a record of another stream names in its `call_id`, as a scorecard does in the vendor's contract.
-pub(crate) fn call_of(data: &[u8]) -> Option<RecordKey> {
-    let [raw] = skim(data, ["call_id"]).ok()?;
-    let id = Json::parse(raw?.as_bytes()).ok()?;
-    RecordKey::parse(id.as_str()?).ok()
+/// Fields in which a record of another stream says which call it is about: a scorecard, a call of a playlist.
+const ABOUT: [&str; 2] = ["call_id", "id"];
+
+/// What a record of another stream has to do with certain calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mention {
+    /// Nothing.
+    None,
+    /// It is about one of them.
+    Whole,
+    /// It names some of them among other things, as a playlist does; this is the record without.
+    Among(String),
+}
+
+/// How a record speaks of the calls that `is_meant`.
+pub(crate) fn mention(data: &[u8], is_meant: impl Fn(&str) -> bool) -> Mention {
+    let Ok(record) = Json::parse(data) else { return Mention::None };
+    let is_about = |field| record.get(field).and_then(Json::as_str).is_some_and(&is_meant);
+    if ABOUT.into_iter().any(is_about) {
+        return Mention::Whole;
+    }
+    let mut named = false;
+    let rest = without(record, &is_meant, &mut named);
+    if named { Mention::Among(rest.to_string()) } else { Mention::None }
+}
+
+/// A record as far as it says nothing of calls that were purged; `None` if it is about one.
+pub(crate) fn without_purged(purged: Option<&Purged>, record: SourceRecord) -> Option<SourceRecord> {
+    let Some(purged) = purged.filter(|purged| !purged.is_empty()) else { return Some(record) };
+    let is_purged = |id: &str| RecordKey::parse(id).is_ok_and(|id| purged.contains(&id));
+    match mention(&record.data, is_purged) {
+        Mention::None => Some(record),
+        Mention::Whole => None,
+        Mention::Among(rest) => Some(SourceRecord { data: rest.into(), ..record }),
+    }
+}
+
+/// The value without the texts that are meant: items of a list are left out, other values become null.
+fn without<'a>(value: Json<'a>, is_meant: &impl Fn(&str) -> bool, named: &mut bool) -> Json<'a> {
+    match value {
+        Json::Text(text) if is_meant(&text) => {
+            *named = true;
+            Json::Null
+        }
+        Json::List(items) => {
+            let meant = |item: &Json<'_>| item.as_str().is_some_and(is_meant);
+            let before = items.len();
+            let kept: Vec<Json<'a>> = items.into_iter().filter(|item| !meant(item)).collect();
+            *named |= kept.len() < before;
+            Json::List(kept.into_iter().map(|item| without(item, is_meant, named)).collect())
+        }
+        Json::Object(fields) => {
+            let fields = fields.into_iter().map(|(name, field)| (name, without(field, is_meant, named)));
+            Json::Object(fields.collect())
+        }
+        other => other,
+    }
+}
+
+/// Whether this key of another stream names the call: `["playlist","call"]`.
+pub(crate) fn key_names(key: &RecordKey, call: &RecordKey) -> bool {
+    let parts = Json::parse(key.as_str().as_bytes()).ok();
+    let parts = parts.as_ref().and_then(Json::as_list).unwrap_or_default();
+    key == call || parts.iter().any(|part| part.as_str() == Some(call.as_str()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::call_of;
+    use super::*;
+
+    fn of(data: &str) -> Mention {
+        mention(data.as_bytes(), |id| id == "a-1")
+    }
 
     #[test]
-    fn a_record_names_its_call_in_one_field_only() {
-        let call = |data: &str| call_of(data.as_bytes()).map(|key| key.to_string());
-        assert_eq!(call(r#"{"id":"s","call_id":"a\u002d1"}"#).as_deref(), Some("a-1"));
-        for data in
-            [r#"{"id":"s"}"#, r#"{"call_id":null}"#, r#"{"call_id":""}"#, r#"{"deep":{"call_id":"a"}}"#, "{"]
-        {
-            assert_eq!(call(data), None, "{data}");
+    fn a_record_is_about_the_call_of_its_own_id_fields() {
+        for data in [r#"{"id":"s","call_id":"a\u002d1"}"#, r#"{"playlist_id":"p","id":"a-1"}"#] {
+            assert_eq!(of(data), Mention::Whole, "{data}");
         }
+        for data in [r#"{"id":"s"}"#, r#"{"call_id":null}"#, r#"{"call_id":"a-11"}"#, "{", "[]"] {
+            assert_eq!(of(data), Mention::None, "{data}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_names_the_call_among_others_goes_on_without_it() {
+        let playlist =
+            r#"{"id":"p","n":12345678901234567890,"call_ids":["b","a-1","c"],"first":{"call":"a-1"}}"#;
+        let rest = r#"{"id":"p","n":12345678901234567890,"call_ids":["b","c"],"first":{"call":null}}"#;
+        assert_eq!(of(playlist), Mention::Among(rest.to_owned()));
+    }
+
+    #[test]
+    fn a_joint_key_names_what_it_is_made_of() {
+        let key = |text: &str| RecordKey::parse(text).expect("a key");
+        assert!(key_names(&key(r#"["p","a-1"]"#), &key("a-1")) && key_names(&key("a-1"), &key("a-1")));
+        assert!(!key_names(&key(r#"["p","a-11"]"#), &key("a-1")) && !key_names(&key("b"), &key("a-1")));
     }
 }

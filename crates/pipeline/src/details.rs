@@ -26,7 +26,7 @@ use crate::tombstones::Guard;
 /// Entries taken from the queue at a time.
 const BATCH: u32 = 512;
 /// So many failures in a row are an outage rather than bad luck: going on would only burn quota.
-const OUTAGE: u32 = 10;
+pub(crate) const OUTAGE: u32 = 10;
 /// When the phase ends early, what was sent has this long to come in: it is paid for. Less than the ten seconds that
 /// a stopped run has.
 pub(crate) const IN_FLIGHT: Duration = Duration::from_secs(7);
@@ -226,7 +226,7 @@ impl<'e> DetailsPass<'e> {
             credit.store(!self.unlisted.is_the_rule(), Ordering::Relaxed);
             self.recorder.breathe().await?;
         }
-        ended.error.map_or(Ok(()), Err)
+        ended.into_error().map_or(Ok(()), Err)
     }
 
     async fn came(&mut self, entry: QueueEntry, record: SourceRecord, batch: &mut Batch) -> Result<()> {
@@ -313,19 +313,23 @@ impl<'e> DetailsPass<'e> {
 
 /// How a phase ends before its time: no new request, and a while for those under way.
 #[derive(Default)]
-struct Ended {
+pub(crate) struct Ended {
     error: Option<Error>,
     until: Option<Instant>,
 }
 
 impl Ended {
+    pub(crate) fn into_error(self) -> Option<Error> {
+        self.error
+    }
+
     /// The first reason counts.
-    fn early(&mut self, error: Error) {
+    pub(crate) fn early(&mut self, error: Error) {
         self.error.get_or_insert(error);
         self.until.get_or_insert_with(|| Instant::now() + IN_FLIGHT);
     }
 
-    async fn bound<T>(&self, next: impl Future<Output = Option<T>>) -> Option<T> {
+    pub(crate) async fn bound<T>(&self, next: impl Future<Output = Option<T>>) -> Option<T> {
         match self.until {
             None => next.await,
             Some(until) => timeout_at(until, next).await.unwrap_or(None),

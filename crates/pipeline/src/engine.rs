@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use clarion_core::{
-    Clock, Destination, Fence, Inbox, Journal, LeaseGuard, Ledger, MakeNormaliser, Observer, Rules, RunId,
-    Source, StateStore, Stop, Timestamp, Visibility,
+    Clock, Declaration, Destination, Fence, Inbox, Journal, LeaseGuard, Ledger, MakeNormaliser, Observer,
+    Rules, RunId, Source, StateStore, Stop, Timestamp, Visibility,
 };
 
 use crate::settings::StreamsSettings;
@@ -16,6 +16,8 @@ pub struct Stores {
     pub state: Arc<dyn StateStore>,
     pub ledger: Arc<dyn Ledger>,
     pub inbox: Arc<dyn Inbox>,
+    /// Every stream but `calls` and `call_details`, parents before their children.
+    pub declared: Arc<[Declaration]>,
     pub clock: Arc<dyn Clock>,
     pub observer: Arc<dyn Observer>,
     pub stop: Stop,

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use clarion_core::{
-    ChangedKeys, Entry, Error, IndexLine, Position, PurgeSpec, RecordKey, Result, SegmentInfo, SegmentNo,
-    fault,
+    ChangedKeys, Entry, Error, IndexLine, Known, Op, Position, PurgeSpec, RecordKey, Result, SegmentInfo,
+    SegmentNo, StreamName, content_hash, fault,
 };
 use serde::Serialize;
 
-use crate::about::{CALL_STREAMS, call_of};
+use crate::about::{CALL_STREAMS, Mention, key_names, mention};
 use crate::engine::{Engine, Writer};
 use crate::identity;
+use crate::load::LoadOptions;
+use crate::recorder::Recorder;
 use crate::recover::recover;
 use crate::rewrites::Rewrites;
 
@@ -48,14 +50,54 @@ impl Engine {
         self.mark(writer, call).await?;
         fault::point("pipeline.purge_marked");
         let found = self.find(call).await?;
-        let keys = Arc::new(found.keys);
         let mut done = Purge::default();
+        let kept = self.keep_the_rest(writer, &found).await?;
+        fault::point("pipeline.purge_kept");
+        let keys = Arc::new(found.keys);
         self.purge_destinations(writer, &keys, &mut done).await?;
         let related = if done.errors.is_empty() { found.related } else { Lines::new() };
         done.journal = self.purge_journal(writer, found.own, related).await?;
         fault::point("pipeline.purged_journal");
-        self.stores.state.purge(writer.fence, &keys).await?;
+        let mut forgotten = keys.as_ref().clone();
+        for (stream, key) in &kept {
+            if let Some(keys) = forgotten.get_mut(stream) {
+                keys.remove(key);
+            }
+        }
+        self.stores.state.purge(writer.fence, &forgotten).await?;
+        if !kept.is_empty() && done.errors.is_empty() {
+            done.errors.extend(self.load_recovered(writer, &LoadOptions::default()).await?.errors);
+        }
         Ok(done)
+    }
+
+    /// Journals anew, without the call, what named it among other things: a playlist stays, less one of its calls.
+    ///
+    /// Before anything is removed, and each time that a purge is done again: a destination may have lost, with the old
+    /// version, the new one as well.
+    async fn keep_the_rest(&self, writer: &Writer, found: &Found) -> Result<Vec<(StreamName, RecordKey)>> {
+        let mut recorder = Recorder::open(&self.stores, writer).await?;
+        let mut kept = Vec::new();
+        for (stream, key) in &found.naming {
+            let known = recorder.known(stream, std::slice::from_ref(key)).await?;
+            let Some(known) = known.get(key).filter(|known| !known.gone) else { continue };
+            let entries = self.stores.journal.read(known.position.segment).await?;
+            let line = usize::try_from(known.position.line).unwrap_or(0);
+            let entry = line.checked_sub(2).and_then(|index| entries.get(index)?.as_ref());
+            let Some(entry) = entry.filter(|entry| entry.key == *key && entry.stream == *stream) else {
+                continue;
+            };
+            let data = match mention(&entry.data, |id| id == found.call.as_str()) {
+                Mention::Whole => continue,
+                Mention::None => entry.data.clone(),
+                Mention::Among(rest) => rest.into(),
+            };
+            let next = Known { hash: content_hash(&data), ..known.clone() };
+            recorder.write(&Entry { data, ..entry.clone() }, next).await?;
+            kept.push((stream.clone(), key.clone()));
+        }
+        recorder.flush().await?;
+        Ok(kept)
     }
 
     /// From here on the call is passed over wherever it turns up.
@@ -119,6 +161,7 @@ impl Engine {
             keys: CALL_STREAMS.map(|stream| (stream, HashSet::from([call.clone()]))).into(),
             own: Lines::new(),
             related: Lines::new(),
+            naming: BTreeSet::new(),
         };
         for SegmentInfo { number, .. } in self.stores.state.segments(0).await? {
             let header = self.stores.journal.header(number).await?;
@@ -148,20 +191,31 @@ struct Found {
     keys: ChangedKeys,
     /// Of the call itself.
     own: Lines,
-    /// Of records in other streams that are about it.
+    /// Of records in other streams that are about it, or name it among other things.
     related: Lines,
+    /// Those that name it among other things.
+    naming: BTreeSet<(StreamName, RecordKey)>,
 }
 
 impl Found {
     fn note(&mut self, position: Position, record: IndexLine, entry: Option<&Entry>) {
         let lines = match CALL_STREAMS.contains(&record.stream) {
             true if record.key == self.call => &mut self.own,
-            false if entry.and_then(|entry| call_of(&entry.data)).as_ref() == Some(&self.call) => {
-                &mut self.related
-            }
+            false if self.is_related(&record, entry) => &mut self.related,
             _ => return,
         };
         lines.entry(position.segment).or_default().insert(position.line);
         self.keys.entry(record.stream).or_default().insert(record.key);
+    }
+
+    fn is_related(&mut self, record: &IndexLine, entry: Option<&Entry>) -> bool {
+        if record.op == Op::Delete {
+            return key_names(&record.key, &self.call);
+        }
+        let said = entry.map_or(Mention::None, |entry| mention(&entry.data, |id| id == self.call.as_str()));
+        if matches!(said, Mention::Among(_)) {
+            self.naming.insert((record.stream.clone(), record.key.clone()));
+        }
+        said != Mention::None || key_names(&record.key, &self.call)
     }
 }

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::Duration;
 use clarion_core::{
-    Backfill, Checkpoint, Entry, Event, Fence, Fingerprinter, Known, Position, Progress, Purged, QueueEntry,
-    RecordKey, Rejected, Result, RunId, SegmentInfo, Slice, SourceRecord, StreamName, Timestamp, fault,
+    Backfill, Checkpoint, Entry, Event, Fence, Fingerprinter, Known, Lead, Position, Progress, Purged,
+    QueueEntry, RecordKey, Rejected, Result, RunId, SegmentInfo, Slice, SourceRecord, StreamName, Timestamp,
+    fault,
 };
 
-use crate::about::call_of;
+use crate::about::without_purged;
+use crate::declared::Leads;
 use crate::engine::{Stores, Writer};
 
 /// Raw bytes after which a segment is cut: small enough to hold in memory, large enough to compress well.
@@ -36,6 +38,7 @@ pub(crate) struct Recorder {
     ruled_since: Option<Timestamp>,
     /// Records that could not be fetched before.
     unfetched: HashMap<Key, Vec<Rejected>>,
+    leads: Leads,
     pending: Pending,
     opened_at: Option<Timestamp>,
 }
@@ -61,6 +64,7 @@ impl Recorder {
             purged: stores.state.purged().await?,
             ruled_since: stores.state.rules().await?.since(&StreamName::CALLS),
             unfetched: unfetched(stores).await?,
+            leads: Leads::of(&stores.declared),
             pending: Pending::default(),
             opened_at: None,
         })
@@ -71,10 +75,9 @@ impl Recorder {
         self.purged.as_ref().is_some_and(|purged| purged.contains(call))
     }
 
-    /// Whether a record of another stream is about such a call.
-    pub(crate) fn is_about_purged(&self, record: &SourceRecord) -> bool {
-        let any = self.purged.as_ref().is_some_and(|purged| !purged.is_empty());
-        any && call_of(&record.data).is_some_and(|call| self.is_purged(&call))
+    /// A record of another stream as far as it says nothing of such calls; `None` if it is about one.
+    pub(crate) fn without_purged(&self, record: SourceRecord) -> Option<SourceRecord> {
+        without_purged(self.purged.as_ref(), record)
     }
 
     /// The call as it may be compared with what the list shows now: its fingerprint says nothing if it was taken under
@@ -94,6 +97,10 @@ impl Recorder {
 
     pub(crate) fn cursor(&self, name: &str) -> Option<Timestamp> {
         self.checkpoint.cursors.get(name).copied()
+    }
+
+    pub(crate) fn mark(&self, name: &str) -> Option<&str> {
+        self.checkpoint.marks.get(name).map(String::as_str)
     }
 
     /// Whether all of history was listed once: what comes to light after that is new.
@@ -127,8 +134,27 @@ impl Recorder {
         self.stores.journal.append(entry).await?;
         self.accept(&known);
         fault::point("pipeline.appended");
+        self.note_leads(entry);
         self.note_line(known);
         Ok(())
+    }
+
+    /// Notes what a record names that other streams are to be asked for.
+    pub(crate) fn note_leads(&mut self, entry: &Entry) {
+        for lead in self.leads.find(entry) {
+            self.lead(lead);
+        }
+    }
+
+    /// Notes that a record of an adopted segment was the answer to a lead.
+    pub(crate) fn note_answer(&mut self, entry: &Entry) {
+        self.pending.progress.leads.extend(self.leads.answered(entry));
+    }
+
+    pub(crate) fn lead(&mut self, lead: Lead) {
+        if !self.is_purged(&lead.key) {
+            self.pending.progress.leads.push(lead);
+        }
     }
 
     /// Cuts the segment when it is large or old enough. Called between records, when the progress gathered so far
@@ -173,6 +199,22 @@ impl Recorder {
         let stored = self.checkpoint.cursors.entry(name.to_owned()).or_insert(at);
         *stored = at.max(*stored);
         self.pending.progress.cursors.insert(name.to_owned(), *stored);
+    }
+
+    /// An empty mark is none.
+    pub(crate) fn set_mark(&mut self, name: &str, value: &str) {
+        if value.is_empty() {
+            self.checkpoint.marks.remove(name);
+        } else {
+            self.checkpoint.marks.insert(name.to_owned(), value.to_owned());
+        }
+        self.pending.progress.marks.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// A planted defect: the marks so far, before the records that they speak of are durable.
+    pub(crate) async fn commit_marks(&mut self) -> Result<()> {
+        let marks = std::mem::take(&mut self.pending.progress.marks);
+        self.stores.state.commit(self.fence, Progress { marks, ..Progress::default() }).await
     }
 
     pub(crate) fn add_slice(&mut self, slice: Slice) {
@@ -225,6 +267,17 @@ impl Recorder {
     pub(crate) async fn adopt(&mut self, segment: SegmentInfo, checkpoint: Checkpoint) -> Result<()> {
         for (name, at) in checkpoint.cursors {
             self.set_cursor(&name, at);
+        }
+        let gone: Vec<String> = self
+            .checkpoint
+            .marks
+            .keys()
+            .filter(|name| !checkpoint.marks.contains_key(*name))
+            .cloned()
+            .collect();
+        gone.iter().for_each(|name| self.set_mark(name, ""));
+        for (name, value) in &checkpoint.marks {
+            self.set_mark(name, value);
         }
         for slice in checkpoint.slices {
             if !self.checkpoint.slices.contains(&slice) {

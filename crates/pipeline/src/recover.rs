@@ -110,6 +110,8 @@ fn adopt_entry(
     entry: &Entry,
     generation: u32,
 ) {
+    recorder.note_leads(entry);
+    recorder.note_answer(entry);
     if entry.op == Op::Delete {
         return adopt_deletion(recorder, latest, entry);
     }

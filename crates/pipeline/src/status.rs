@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use chrono::SecondsFormat;
 use clarion_core::{
     Backfill, DestinationState, Reason, Rejected, Result, Slice, StreamName, Timestamp, WeekUse,
     check_journal,
 };
 use serde::Serialize;
 
+use crate::about::CALL_STREAMS;
 use crate::calls::{FORWARD, history_is_open};
 use crate::engine::Engine;
 use crate::freshness;
@@ -51,11 +53,14 @@ pub struct GenerationStatus {
 pub struct StreamStatus {
     pub name: String,
     pub mode: &'static str,
-    pub key: &'static str,
-    pub cursor: Option<Timestamp>,
+    pub key: String,
+    /// A time, or how far an incremental stream came in the vendor's own words.
+    pub cursor: Option<String>,
     pub enabled: bool,
     pub rows: u64,
     pub last_success: Option<Timestamp>,
+    /// Whether this workspace has the endpoint.
+    pub availability: String,
     /// By when an edit or a deletion at the vendor is seen here.
     pub seen_by: String,
 }
@@ -200,26 +205,44 @@ impl Engine {
         Ok(status.collect())
     }
 
+    /// The names of all streams, the two that are read their own way first.
+    pub(crate) fn stream_names(&self) -> Vec<StreamName> {
+        let declared = self.stores.declared.iter().map(|stream| stream.name.clone());
+        CALL_STREAMS.into_iter().chain(declared).collect()
+    }
+
     pub async fn stream_status(&self) -> Result<Vec<StreamStatus>> {
         let cursors = self.stores.state.cursors().await?;
+        let marks = self.stores.state.marks().await?;
         let last_success = freshness::last_success(self.stores.state.as_ref()).await?;
-        let settings = &self.streams;
-        let streams = [
-            (StreamName::CALLS, "incremental by last_modified_time", settings.calls.enabled),
-            (StreamName::CALL_DETAILS, "full loads", settings.call_details.enabled),
-            (StreamName::USERS, "snapshot", settings.is_enabled(&StreamName::USERS)),
-        ];
         let mut status = Vec::new();
-        for (stream, mode, enabled) in streams {
+        for (stream, mode) in
+            CALL_STREAMS.into_iter().zip(["incremental by last_modified_time", "full loads"])
+        {
             status.push(StreamStatus {
                 seen_by: self.seen_by(&stream),
-                cursor: cursors.get(&format!("{stream}.forward")).copied(),
+                cursor: cursors.get(&format!("{stream}.forward")).copied().map(written),
                 rows: self.stores.state.count_known(&stream).await?,
+                enabled: self.streams.is_enabled(&stream),
                 name: stream.to_string(),
                 mode,
-                key: "id",
-                enabled,
+                key: "id".to_owned(),
                 last_success,
+                availability: "available".to_owned(),
+            });
+        }
+        for stream in self.stores.declared.iter() {
+            let standing = self.standing(stream, &cursors, &marks).await?;
+            status.push(StreamStatus {
+                name: stream.name.to_string(),
+                mode: standing.mode,
+                key: stream.key.names().join(", "),
+                cursor: standing.cursor,
+                enabled: stream.enabled,
+                rows: self.stores.state.count_known(&stream.name).await?,
+                last_success: standing.last_success,
+                availability: standing.availability,
+                seen_by: standing.seen_by,
             });
         }
         Ok(status)
@@ -233,9 +256,7 @@ impl Engine {
             DetailsMode::Full => format!("one generation ({})", spaced(details.generation_every)),
             DetailsMode::Changed => "`sync --full`".to_owned(),
         };
-        if *stream == StreamName::USERS {
-            "next sync; a deletion: the one after".to_owned()
-        } else if *stream == StreamName::CALLS {
+        if *stream == StreamName::CALLS {
             format!("next sync (calls of the last {relist} and to come); all others: {all}")
         } else {
             format!("as calls, where the list shows it; the rest: {all}")
@@ -310,6 +331,10 @@ fn is_of(slice: &Slice, job: &Backfill) -> bool {
     slice.from >= job.from && slice.to.is_some_and(|to| to <= job.to)
 }
 
+fn written(at: Timestamp) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
 fn run_json(run: &clarion_core::RunRecord) -> serde_json::Value {
     serde_json::json!({
         "run_id": run.id.as_str(),
@@ -321,7 +346,7 @@ fn run_json(run: &clarion_core::RunRecord) -> serde_json::Value {
 }
 
 /// A span of time for people: `14 days` instead of the configuration's `14days`.
-fn spaced(period: crate::settings::Period) -> String {
+pub(crate) fn spaced(period: crate::settings::Period) -> String {
     let text = String::from(period);
     let split = |part: &str| {
         let at = part.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(part.len());

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use crate::absent::Suspects;
 use crate::backfill::{BackfillOptions, Portion, Round, Worker};
 use crate::calls::CallsPass;
+use crate::declared;
 use crate::details::{DetailsPass, IN_FLIGHT};
 use crate::engine::{Engine, Writer};
 use crate::generation::{self, Share, Turn};
@@ -17,7 +18,6 @@ use crate::load::{LoadOptions, LoadOutcome};
 use crate::on_demand::queue_asked;
 use crate::recorder::{Recorder, stored_checkpoint};
 use crate::recover::recover;
-use crate::snapshot::sync_snapshot;
 use crate::tally::Tally;
 use crate::tombstones::Guard;
 
@@ -33,6 +33,12 @@ pub struct SyncOptions {
     pub accept_deletes: bool,
     /// Go on with another key for hashing columns than before.
     pub accept_hash_key: bool,
+}
+
+impl SyncOptions {
+    pub(crate) fn wants(&self, stream: &StreamName) -> bool {
+        self.streams.is_empty() || self.streams.contains(stream)
+    }
 }
 
 /// What a run does before it loads.
@@ -196,20 +202,17 @@ impl Engine {
         if options.on_demand {
             return self.fetch_asked(recorder, tally).await;
         }
-        let wanted = |stream: &StreamName| options.streams.is_empty() || options.streams.contains(stream);
-        if self.streams.is_enabled(&StreamName::USERS) && wanted(&StreamName::USERS) {
-            let done = sync_snapshot(self, recorder, tally, &StreamName::USERS, options.accept_deletes).await;
-            note(tally, done)?;
-        }
+        declared::sync(self, recorder, tally, options, declared::Turn::First).await?;
         generation::begin_if_due(self, recorder, options.full).await?;
-        if self.streams.calls.enabled && wanted(&StreamName::CALLS) {
+        if self.streams.calls.enabled && options.wants(&StreamName::CALLS) {
             let _phase = Phase::begin(self.stores.observer.as_ref(), StreamName::CALLS, None);
             let pass = CallsPass { engine: self, recorder, tally, suspects: Suspects::default() };
             let done = pass.run().await;
             note(tally, done)?;
             recorder.flush().await?;
         }
-        if self.streams.call_details.enabled && wanted(&StreamName::CALL_DETAILS) {
+        declared::sync(self, recorder, tally, options, declared::Turn::AfterCalls).await?;
+        if self.streams.call_details.enabled && options.wants(&StreamName::CALL_DETAILS) {
             let turn = self.turn(recorder, options).await?;
             let share = Share::of_this_run(self, turn.as_ref());
             let guard = Guard::of(&self.stores, StreamName::CALLS, options.accept_deletes).await?;
@@ -222,7 +225,7 @@ impl Engine {
             recorder.flush().await?;
             note(tally, done)?;
         }
-        recorder.flush().await
+        declared::sync(self, recorder, tally, options, declared::Turn::Last).await
     }
 
     /// The generation's part of this run; `None` if the run takes all there is.
@@ -332,7 +335,7 @@ impl Engine {
 }
 
 /// One stream's failure does not stop the others, unless it concerns them all.
-fn note(tally: &mut Tally, done: Result<()>) -> Result<()> {
+pub(crate) fn note(tally: &mut Tally, done: Result<()>) -> Result<()> {
     let Err(error) = done else { return Ok(()) };
     match error.kind() {
         Kind::Remote | Kind::Protocol | Kind::Refused | Kind::NotFound => tally.errors.push(error),

@@ -43,22 +43,27 @@ impl Collections {
         self.get(name).iter().find(|record| record.get(field).and_then(Value::as_str) == Some(text))
     }
 
-    pub(crate) fn put_user(&mut self, user: Value) -> bool {
-        let Some(id) = user.get("id").and_then(Value::as_str).map(str::to_owned) else {
+    /// Adds a record, or replaces the one of its id.
+    pub(crate) fn put(&mut self, name: &str, record: Value) -> bool {
+        let Some(id) = id(&record).map(str::to_owned) else {
             return false;
         };
-        let users = self.records.entry("users".to_owned()).or_default();
-        match users.iter_mut().find(|known| known.get("id").and_then(Value::as_str) == Some(&id)) {
-            Some(known) => *known = user,
-            None => users.push(user),
+        let records = self.records.entry(name.to_owned()).or_default();
+        match records.iter_mut().find(|known| self::id(known) == Some(&id)) {
+            Some(known) => *known = record,
+            None => records.push(record),
         }
         true
     }
 
-    pub(crate) fn remove_user(&mut self, id: &str) -> bool {
-        let users = self.records.entry("users".to_owned()).or_default();
-        let before = users.len();
-        users.retain(|user| user.get("id").and_then(Value::as_str) != Some(id));
-        users.len() < before
+    pub(crate) fn remove(&mut self, name: &str, id: &str) -> bool {
+        let records = self.records.entry(name.to_owned()).or_default();
+        let before = records.len();
+        records.retain(|record| self::id(record) != Some(id));
+        records.len() < before
     }
+}
+
+fn id(record: &Value) -> Option<&str> {
+    record.get("id").or_else(|| record.get("topic_id")).and_then(Value::as_str)
 }

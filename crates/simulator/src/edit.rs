@@ -67,6 +67,20 @@ pub enum Edit {
         /// Names parted by `/`, `*` for every item of a list.
         field: String,
     },
+    /// A record of a collection that is no call: `playlists`, `teams`, `accounts`, …; a known id is replaced.
+    PutRecord {
+        /// The collection.
+        collection: String,
+        /// The record, with its `id` (of topics: `topic_id`).
+        record: Value,
+    },
+    /// The record of this id is gone from its collection.
+    RemoveRecord {
+        /// The collection.
+        collection: String,
+        /// Its `id` (of topics: `topic_id`).
+        id: String,
+    },
     /// A user; a known id is replaced.
     AddUser(Value),
     /// The user of this id is gone.
@@ -100,8 +114,10 @@ impl Edit {
                 state.overlay.turn_to_text(&field);
                 true
             }
-            Self::AddUser(value) => state.collections.put_user(value),
-            Self::RemoveUser(id) => state.collections.remove_user(&id),
+            Self::PutRecord { collection, record } => state.collections.put(&collection, record),
+            Self::RemoveRecord { collection, id } => state.collections.remove(&collection, &id),
+            Self::AddUser(value) => state.collections.put("users", value),
+            Self::RemoveUser(id) => state.collections.remove("users", &id),
         }
     }
 }

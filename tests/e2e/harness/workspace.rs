@@ -10,6 +10,23 @@ use super::database::Database;
 
 /// Any will do: the server of the tests checks none.
 const S3_CREDENTIALS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+/// The streams that a layout may switch off.
+const DECLARED: [&str; 14] = [
+    "teams",
+    "topics",
+    "topics_v2",
+    "scorecards",
+    "scorecard_templates",
+    "user_stats",
+    "aggregate_stats",
+    "playlists",
+    "playlist_calls",
+    "accounts",
+    "opportunities",
+    "crm_accounts",
+    "crm_deals",
+    "crm_contacts",
+];
 
 /// What the configuration says.
 pub(crate) struct Layout {
@@ -28,6 +45,9 @@ pub(crate) struct Layout {
     pub(crate) history_start: String,
     /// More lines of `[source]`.
     pub(crate) source: String,
+    /// Streams beside calls, their details and users: off where a test is about something else, so that it counts its own
+    /// requests only.
+    pub(crate) declared: bool,
     /// More tables, at the end of the file.
     pub(crate) more: String,
 }
@@ -43,6 +63,7 @@ impl Default for Layout {
             rate_limit_wait: "1s".to_owned(),
             history_start: "2020-01-01".to_owned(),
             source: String::new(),
+            declared: false,
             more: String::new(),
         }
     }
@@ -175,6 +196,11 @@ fn config(base_url: &str, layout: &Layout) -> String {
             "\n[[destinations]]\nname = \"warehouse\"\nkind = \"postgres\"\nurl = \"{}\"\n",
             database.url()
         );
+    }
+    if !layout.declared {
+        for stream in DECLARED {
+            text += &format!("\n[streams.{stream}]\nenabled = false\n");
+        }
     }
     text + "\n" + &layout.more
 }

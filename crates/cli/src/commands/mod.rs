@@ -42,13 +42,12 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         Command::Backfill { from, to } => backfill::run(args, from, to.as_deref()).await,
         Command::Sync { streams, full, accept_deletes, accept_hash_key } => {
             let options = SyncOptions {
-                streams: sync::parse(streams)?,
                 full: *full,
                 accept_deletes: *accept_deletes,
                 accept_hash_key: *accept_hash_key,
                 ..SyncOptions::default()
             };
-            sync::run(args, &options).await
+            sync::run(args, streams, options).await
         }
         Command::Run => run::run(args).await,
         Command::Load { destination, rejected } => {

@@ -21,7 +21,7 @@ pub(crate) async fn run(
     let now = engine.stores.clock.now();
     let options = PlanOptions {
         backfill: from.map(|from| backfill::span(from, to, now)).transpose()?,
-        streams: sync::parse(streams)?,
+        streams: sync::parse(streams, &effective.settings.streams.names())?,
     };
     let plan = match engine.stores.stop.or(engine.plan(&options)).await {
         Ok(plan) => plan,

@@ -10,10 +10,12 @@ use super::{Online, Session};
 use crate::args::Args;
 use crate::{exit, output};
 
-pub(crate) async fn run(args: &Args, options: &SyncOptions) -> Result<ExitCode> {
+pub(crate) async fn run(args: &Args, streams: &[String], options: SyncOptions) -> Result<ExitCode> {
     let effective = super::effective(args)?;
+    let streams = parse(streams, &effective.settings.streams.names())?;
+    let options = SyncOptions { streams, ..options };
     let session = super::session(args, &effective, Online::Yes).await?;
-    let end = sync(&session, options).await?;
+    let end = sync(&session, &options).await?;
     if args.json {
         super::print_json(&end.report)?;
     } else {
@@ -38,8 +40,7 @@ pub(crate) fn finish(session: &Session, end: &RunEnd) -> ExitCode {
     session.caught.exit_code().unwrap_or_else(|| exit::of_run(end.report.outcome, &end.errors))
 }
 
-pub(crate) fn parse(streams: &[String]) -> Result<Vec<StreamName>> {
-    let known = [StreamName::CALLS, StreamName::CALL_DETAILS, StreamName::USERS];
+pub(crate) fn parse(streams: &[String], known: &[StreamName]) -> Result<Vec<StreamName>> {
     let parse = |name: &String| {
         known.iter().find(|stream| stream.as_str() == name).cloned().ok_or_else(|| {
             let names: Vec<&str> = known.iter().map(StreamName::as_str).collect();

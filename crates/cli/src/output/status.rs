@@ -1,6 +1,6 @@
 //! `status` and `streams` for people.
 
-use clarion_core::{Rejected, Timestamp};
+use clarion_core::{Rejected, Timestamp, parse_timestamp};
 use clarion_pipeline::{Status, StreamStatus};
 
 use super::paint;
@@ -62,14 +62,18 @@ pub(crate) fn streams(streams: &[StreamStatus]) {
         vec![
             stream.name.clone(),
             if stream.enabled { stream.mode } else { "off" }.to_owned(),
-            stream.key.to_owned(),
-            stream.cursor.map(time).unwrap_or_default(),
+            stream.key.clone(),
+            stream.cursor.as_deref().map(cursor).unwrap_or_default(),
             grouped(stream.rows),
             stream.last_success.map_or_else(|| "never".to_owned(), time),
+            stream.availability.clone(),
             stream.seen_by.clone(),
         ]
     });
-    table(&["stream", "mode", "key", "cursor", "rows", "last success", "edits seen by"], rows.collect());
+    table(
+        &["stream", "mode", "key", "cursor", "rows", "last success", "availability", "edits seen by"],
+        rows.collect(),
+    );
 }
 
 fn generation(status: &Status) {
@@ -168,6 +172,11 @@ fn runs(status: &Status) {
         .iter()
         .map(|run| ["run_id", "kind", "outcome", "started_at"].map(|name| text(run, name)).to_vec());
     table(&["run", "kind", "outcome", "started"], rows.collect());
+}
+
+/// Times in our spelling, the vendor's own words as they are.
+fn cursor(text: &str) -> String {
+    parse_timestamp(text).map_or_else(|| text.to_owned(), time)
 }
 
 fn time(time: Timestamp) -> String {

@@ -95,9 +95,8 @@ impl Engine {
             None if has_history => ("sync", self.sync_lines(&sizes).await?),
             None => ("first sync", self.backfill_lines(self.history(), &sizes).await?),
         };
-        if options.backfill.is_none() && self.streams.is_enabled(&StreamName::USERS) {
-            let rows = self.stores.state.count_known(&StreamName::USERS).await?;
-            lines.push(line(StreamName::USERS, Purpose::Forward, 1, rows, 0));
+        if options.backfill.is_none() {
+            lines.extend(self.declared_lines(&options.streams).await?);
         }
         lines.retain(|line| wants(&line.stream) && line.requests > 0);
         self.source.settle().await?;

@@ -9,6 +9,7 @@ use clarion_core::{
 };
 
 use crate::calls::FORWARD;
+use crate::declared::read_cursor;
 use crate::engine::{Engine, Stores};
 use crate::freshness;
 
@@ -36,13 +37,7 @@ struct Seen {
 
 impl Probe {
     pub(super) async fn new(engine: &Engine) -> Result<Self> {
-        let settings = &engine.streams;
-        let streams = [
-            (StreamName::CALLS, settings.calls.enabled),
-            (StreamName::CALL_DETAILS, settings.call_details.enabled),
-            (StreamName::USERS, settings.is_enabled(&StreamName::USERS)),
-        ];
-        let streams = streams.into_iter().filter(|(_, enabled)| *enabled).map(|(stream, _)| stream);
+        let streams = engine.stream_names().into_iter().filter(|stream| engine.streams.is_enabled(stream));
         let last_success = freshness::last_success(engine.stores.state.as_ref()).await?;
         Ok(Self {
             stores: engine.stores.clone(),
@@ -92,11 +87,18 @@ impl Probe {
     }
 
     async fn stream_gauges(&self, now: Timestamp) -> Result<Vec<StreamGauge>> {
-        let forward = self.stores.state.cursors().await?.get(FORWARD).copied();
-        let last_success = self.last_success();
+        let cursors = self.stores.state.cursors().await?;
         let gauge = |name: &StreamName| {
-            // What a proved listing covers is there, however the rest of its run went.
-            let known_to = if *name == StreamName::CALLS { forward.or(last_success) } else { last_success };
+            let of_sync = self.last_success();
+            let (last_success, known_to) = if *name == StreamName::CALLS {
+                // What a proved listing covers is there, however the rest of its run went.
+                (of_sync, cursors.get(FORWARD).copied().or(of_sync))
+            } else if *name == StreamName::CALL_DETAILS {
+                (of_sync, of_sync)
+            } else {
+                let read = cursors.get(&read_cursor(name)).copied();
+                (read, read)
+            };
             let lag = known_to.map(|at| (now - at).max(chrono::Duration::zero()));
             StreamGauge { name: name.clone(), last_success, lag }
         };

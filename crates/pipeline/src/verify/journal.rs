@@ -5,6 +5,7 @@ use clarion_core::{Known, Position, RecordKey, Result, SegmentInfo, SegmentNo, S
 
 use super::report::{Check, Finding};
 use super::versions::{Share, Version, Versions};
+use crate::about::CALL_STREAMS;
 use crate::engine::Stores;
 use crate::rewrites::is_own;
 
@@ -36,8 +37,12 @@ pub(crate) async fn verify(stores: &Stores, checks: &mut Vec<Check>) -> Result<S
     }
     checks.push(check);
     if is_legible {
-        for stream in [StreamName::CALLS, StreamName::CALL_DETAILS, StreamName::USERS] {
-            checks.push(compare_positions(stores, &segments, &stream).await?);
+        let declared = stores.declared.iter().map(|stream| stream.name.clone());
+        for stream in CALL_STREAMS.into_iter().chain(declared) {
+            let check = compare_positions(stores, &segments, &stream).await?;
+            // Of a stream that never had a record there is nothing to tell.
+            let is_shown = check.compared > 0 || !check.agrees() || CALL_STREAMS.contains(&stream);
+            checks.extend(is_shown.then_some(check));
         }
     }
     Ok(Sound { segments, is_legible })

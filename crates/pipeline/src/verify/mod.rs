@@ -8,6 +8,7 @@ mod differ;
 mod journal;
 mod report;
 mod sample;
+mod snapshots;
 mod source;
 mod spans;
 mod versions;

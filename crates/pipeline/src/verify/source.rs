@@ -13,9 +13,9 @@ use super::differ::differing;
 use super::report::{Check, Finding};
 use super::sample::Sample;
 use super::spans::{Part, parts};
+use crate::about::without_purged;
 use crate::calls::FORWARD;
 use crate::engine::Engine;
-use crate::snapshot::read_whole;
 
 /// Known records read in one step.
 const STEP: u32 = 1_000;
@@ -29,10 +29,10 @@ const LISTED: u32 = 20;
 const FAR: i64 = 7_258_118_400_000;
 
 pub(crate) struct AgainstSource<'e> {
-    engine: &'e Engine,
+    pub(super) engine: &'e Engine,
     sample: usize,
     /// What the last forward pass saw; what changed later was not synced yet.
-    synced_to: Option<Timestamp>,
+    pub(super) synced_to: Option<Timestamp>,
     calls: Check,
     listed: u32,
     /// Listed and not known at their time, by key; some of them only moved.
@@ -83,13 +83,12 @@ impl<'e> AgainstSource<'e> {
             checks.push(check);
             ended?;
         }
-        if self.engine.streams.is_enabled(&StreamName::USERS) {
-            let mut check = Check::of("source", StreamName::USERS.as_str());
-            let ended = self.compare_users(&mut check).await;
-            checks.push(check);
-            ended?;
-        }
-        Ok(())
+        self.compare_snapshots(checks).await
+    }
+
+    /// What a sync would keep of a record.
+    pub(super) fn without_purged(&self, record: SourceRecord) -> Option<SourceRecord> {
+        without_purged(self.purged.as_ref(), record)
     }
 
     async fn compare_calls(&mut self) -> Result<()> {
@@ -358,7 +357,7 @@ impl<'e> AgainstSource<'e> {
         Ok(())
     }
 
-    async fn where_it_differs(&self, known: &Known, record: &SourceRecord) -> Result<String> {
+    pub(super) async fn where_it_differs(&self, known: &Known, record: &SourceRecord) -> Result<String> {
         let Position { segment, line } = known.position;
         let entries = self.engine.stores.journal.read(segment).await?;
         let entry = (line as usize).checked_sub(2).and_then(|index| entries.get(index)?.as_ref());
@@ -366,40 +365,6 @@ impl<'e> AgainstSource<'e> {
             || "not where the state store says".to_owned(),
             |entry| differing(&entry.data, &record.data),
         ))
-    }
-
-    /// One request shows them all; nothing says when one of them changed.
-    async fn compare_users(&self, check: &mut Check) -> Result<()> {
-        let records = read_whole(self.engine, &StreamName::USERS, Purpose::Verify).await?;
-        let records = records.into_iter().filter(|record| !record.key.is_nameless());
-        // Of a key that comes twice the last record counts, as in a sync.
-        let mut vendor: HashMap<RecordKey, SourceRecord> =
-            records.map(|record| (record.key.clone(), record)).collect();
-        let mut after: Option<RecordKey> = None;
-        loop {
-            let state = &self.engine.stores.state;
-            let page = state.scan_known(&StreamName::USERS, after.as_ref(), STEP).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.key.clone());
-            for known in page.iter().filter(|known| !known.gone) {
-                check.compared += 1;
-                match vendor.remove(&known.key) {
-                    None => {
-                        check.find(Finding::Extra, known.key.as_str(), "the vendor does not list it any more")
-                    }
-                    Some(record) if content_hash(&record.data) != known.hash => {
-                        let detail = self.where_it_differs(known, &record).await?;
-                        check.find(Finding::Stale, known.key.as_str(), detail);
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
-        for key in vendor.into_keys() {
-            let kind = if self.synced_to.is_none() { Finding::Waiting } else { Finding::Missing };
-            check.find(kind, key.as_str(), "the vendor lists it");
-        }
-        Ok(())
     }
 }
 

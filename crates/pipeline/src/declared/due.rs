@@ -1,0 +1,68 @@
+//! Which declared streams a sync reads, and under which names their progress is kept.
+
+use chrono::Duration;
+use clarion_core::{Declaration, StreamName, Timestamp};
+
+/// Syncs do not begin to the second: one a day must not find yesterday's read a little too fresh.
+const SLACK: Duration = Duration::minutes(10);
+
+/// The cursor that says when a stream was last read to its end.
+pub(crate) fn read(stream: &StreamName) -> String {
+    format!("{stream}.read")
+}
+
+/// The cursor that says when the pass over a stream's parents began that is under way, or the last one.
+pub(crate) fn begun(stream: &StreamName) -> String {
+    format!("{stream}.begun")
+}
+
+/// The cursor that says when a stream's window of last days was last asked for.
+pub(crate) fn last_days(stream: &StreamName) -> String {
+    format!("{stream}.last_days")
+}
+
+/// The mark that holds how far an incremental stream came, in the vendor's own words.
+pub(crate) fn reached(stream: &StreamName) -> String {
+    format!("{stream}.reached")
+}
+
+/// The mark that says since when, and with which status, an endpoint is not there.
+pub(crate) fn absent(stream: &StreamName) -> String {
+    format!("{stream}.absent")
+}
+
+/// The mark that says by which field a stream's leads have been noted since all records were looked at.
+pub(crate) fn noted(stream: &StreamName) -> String {
+    format!("{stream}.leads")
+}
+
+/// Whether the time for the next read has come.
+pub(crate) fn is_due(stream: &Declaration, last: Option<Timestamp>, now: Timestamp) -> bool {
+    let every = stream.every.as_chrono();
+    last.is_none_or(|last| now - last >= every - SLACK.min(every / 10))
+}
+
+/// What was last read before this moment is due.
+pub(crate) fn due_before(stream: &Declaration, now: Timestamp) -> Timestamp {
+    let every = stream.every.as_chrono();
+    now.checked_sub_signed(every - SLACK.min(every / 10)).unwrap_or(Timestamp::MIN_UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    use clarion_core::from_millis;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_is_due_once_its_period_has_passed_or_nearly() {
+        let teams = clarion_core::built_in().iter().find(|stream| stream.name.as_str() == "teams");
+        let teams = teams.expect("it is built in");
+        let last = from_millis(0);
+        assert!(is_due(teams, None, last));
+        assert!(!is_due(teams, Some(last), last + Duration::hours(23)));
+        assert!(is_due(teams, Some(last), last + Duration::hours(24) - Duration::minutes(5)));
+        let always = Declaration { every: clarion_core::Period::seconds(0), ..teams.clone() };
+        assert!(is_due(&always, Some(last), last));
+    }
+}

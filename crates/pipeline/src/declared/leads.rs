@@ -1,0 +1,131 @@
+//! What records name for other streams to be asked for.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use clarion_core::json::{Json, skim};
+use clarion_core::{Declaration, Entry, Lead, Op, RecordKey, StreamName};
+
+/// Leads remembered as noted, so that a value which thousands of calls name is stored once and not thousands of times.
+const REMEMBERED: usize = 100_000;
+
+/// Finds the leads in records.
+pub(crate) struct Leads {
+    declared: Arc<[Declaration]>,
+    noted: HashSet<(StreamName, RecordKey)>,
+}
+
+impl Leads {
+    pub(crate) fn of(declared: &Arc<[Declaration]>) -> Self {
+        Self { declared: Arc::clone(declared), noted: HashSet::new() }
+    }
+
+    /// What a record names that no record before it did.
+    pub(crate) fn find(&mut self, entry: &Entry) -> Vec<Lead> {
+        if entry.op == Op::Delete {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for child in self.declared.iter().filter(|child| feeds(&entry.stream, child)) {
+            for key in values(child, &entry.key, &entry.data) {
+                if self.noted.len() >= REMEMBERED {
+                    self.noted.clear();
+                }
+                if self.noted.insert((child.name.clone(), key.clone())) {
+                    found.push(Lead::found(child.name.clone(), key));
+                }
+            }
+        }
+        found
+    }
+
+    /// A record that is itself the answer to a lead, as it is found again in the journal.
+    pub(crate) fn answered(&self, entry: &Entry) -> Option<Lead> {
+        let by_id = |child: &&Declaration| child.by_id && child.name == entry.stream;
+        self.declared.iter().find(by_id).map(|child| Lead {
+            asked_at: Some(entry.observed_at),
+            missing: entry.op == Op::Delete,
+            ..Lead::found(child.name.clone(), entry.key.clone())
+        })
+    }
+}
+
+/// Whether records of a stream drive this one. A call is the same in the list and in its details.
+pub(crate) fn feeds(stream: &StreamName, child: &Declaration) -> bool {
+    let parent = child.parent.as_str();
+    let is_call = *stream == StreamName::CALL_DETAILS && parent == StreamName::CALLS.as_str();
+    child.enabled && !parent.is_empty() && (stream.as_str() == parent || is_call)
+}
+
+/// The values of the field that a child is asked by.
+fn values(child: &Declaration, key: &RecordKey, data: &[u8]) -> Vec<RecordKey> {
+    if child.parent_field.is_empty() {
+        return vec![key.clone()];
+    }
+    let mut names = child.parent_field.split('.');
+    let first = names.next().unwrap_or_default();
+    let Ok([Some(raw)]) = skim(data, [first]) else { return Vec::new() };
+    let Ok(value) = Json::parse(raw.as_bytes()) else { return Vec::new() };
+    let mut found = Vec::new();
+    let names: Vec<&str> = names.collect();
+    gather(&value, &names, &mut found);
+    found
+}
+
+/// Of a list each item.
+fn gather(value: &Json<'_>, names: &[&str], found: &mut Vec<RecordKey>) {
+    match (value, names) {
+        (Json::List(items), _) => items.iter().for_each(|item| gather(item, names, found)),
+        (Json::Text(text), []) => found.extend(RecordKey::parse(text.as_ref())),
+        (Json::Number(digits), []) => found.extend(RecordKey::parse(*digits)),
+        (Json::Object(_), [name, rest @ ..]) => {
+            value.get(name).iter().for_each(|field| gather(field, rest, found));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clarion_core::from_millis;
+
+    use super::*;
+
+    fn entry(stream: StreamName, data: &'static str) -> Entry {
+        Entry {
+            stream,
+            key: RecordKey::parse("k").expect("a key"),
+            op: Op::Upsert,
+            observed_at: from_millis(5),
+            private: None,
+            time: None,
+            data: bytes::Bytes::from_static(data.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn calls_and_their_details_name_crm_ids_and_each_is_noted_once() {
+        let mut leads = Leads::of(&clarion_core::built_in().to_vec().into());
+        let call =
+            r#"{"id":"k","crm_info":{"account_id":"A","deal_id":null,"contact_ids":["C1","","C2","C1"]}}"#;
+        let mut told = |stream| {
+            let found = leads.find(&entry(stream, call)).into_iter();
+            found.map(|lead| format!("{} {}", lead.stream, lead.key)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(StreamName::CALLS), ["crm_accounts A", "crm_contacts C1", "crm_contacts C2"]);
+        assert!(told(StreamName::CALL_DETAILS).is_empty() && told(StreamName::USERS).is_empty());
+    }
+
+    #[test]
+    fn a_parent_without_a_field_is_named_by_its_key_and_an_answer_by_its_own() {
+        let mut leads = Leads::of(&clarion_core::built_in().to_vec().into());
+        let found = leads.find(&entry(StreamName::of("playlists"), "{}"));
+        assert_eq!(
+            (found.len(), found[0].stream.as_str(), found[0].key.as_str()),
+            (1, "playlist_calls", "k")
+        );
+        let answered = leads.answered(&entry(StreamName::of("crm_deals"), "{}")).expect("an answer");
+        assert_eq!((answered.asked_at, answered.missing), (Some(from_millis(5)), false));
+        assert_eq!(leads.answered(&entry(StreamName::of("playlist_calls"), "{}")), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! Every stream but `calls` and `call_details`: what to read of it, when, and what its absence means.
+//!
+//! A stream is a declaration ([`clarion_core::Declaration`]); nothing here knows one by its name.
+
+mod absence;
+mod by_id;
+mod due;
+mod intake;
+mod leads;
+mod lists;
+mod noted;
+mod outlook;
+mod stats;
+mod status;
+mod whole;
+mod windows;
+
+use clarion_core::{Declaration, Error, Kind, ReadEnd, Result, StreamName, Timestamp};
+
+pub(crate) use self::due::read as read_cursor;
+pub(crate) use self::leads::Leads;
+use crate::about::CALL_STREAMS;
+use crate::engine::Engine;
+use crate::listing::Phase;
+use crate::recorder::Recorder;
+use crate::sync::{SyncOptions, note};
+use crate::tally::Tally;
+
+/// When in a sync a stream has its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Few requests, which nothing else has to wait for or to be paid before.
+    First,
+    /// Windows of time: the first call tells where they begin.
+    AfterCalls,
+    /// What calls and their details name.
+    Last,
+}
+
+impl Turn {
+    /// A child of a child of calls has its turn with them.
+    pub(crate) fn of(stream: &Declaration, all: &[Declaration]) -> Self {
+        let is_call = |name: &str| CALL_STREAMS.iter().any(|call| call.as_str() == name);
+        let mut root = stream;
+        for _ in 0..all.len() {
+            match all.iter().find(|other| other.name.as_str() == root.parent) {
+                Some(parent) => root = parent,
+                None => break,
+            }
+        }
+        if is_call(&root.parent) {
+            Self::Last
+        } else if stream.is_windowed() {
+            Self::AfterCalls
+        } else {
+            Self::First
+        }
+    }
+}
+
+/// One stream's part of a sync.
+struct Pass<'p> {
+    engine: &'p Engine,
+    recorder: &'p mut Recorder,
+    tally: &'p mut Tally,
+    stream: &'p Declaration,
+    options: &'p SyncOptions,
+    begun: Timestamp,
+}
+
+/// Reads the streams of this turn that are enabled, wanted and due. One that fails does not stop the others.
+pub(crate) async fn sync(
+    engine: &Engine,
+    recorder: &mut Recorder,
+    tally: &mut Tally,
+    options: &SyncOptions,
+    turn: Turn,
+) -> Result<()> {
+    let declared = engine.stores.declared.clone();
+    for stream in declared.iter().filter(|stream| stream.enabled && options.wants(&stream.name)) {
+        if Turn::of(stream, &declared) != turn {
+            continue;
+        }
+        engine.stores.stop.check()?;
+        let begun = engine.stores.clock.now();
+        let pass = Pass { engine, recorder, tally, stream, options, begun };
+        let done = pass.run().await;
+        note(tally, done.map_err(|error| named(error, &stream.name)))?;
+    }
+    recorder.flush().await
+}
+
+fn named(error: Error, stream: &StreamName) -> Error {
+    // Where the source has said so already, once is enough.
+    if error.to_string().contains(stream.as_str()) { error } else { error.with("stream", stream) }
+}
+
+impl Pass<'_> {
+    async fn run(mut self) -> Result<()> {
+        if !self.stream.parent.is_empty() {
+            noted::catch_up(&mut self).await?;
+        }
+        // A stream that is asked record by record has a schedule for each.
+        if self.stream.by_id {
+            return by_id::sync(&mut self).await;
+        }
+        let last = self.recorder.cursor(&due::read(&self.stream.name));
+        if !self.is_forced() && !due::is_due(self.stream, last, self.begun) {
+            return Ok(());
+        }
+        let stores = &self.engine.stores;
+        let _phase = Phase::begin(stores.observer.as_ref(), self.stream.name.clone(), None);
+        if !self.stream.parent.is_empty() {
+            lists::sync(&mut self).await
+        } else if self.stream.is_windowed() {
+            stats::sync(&mut self).await
+        } else {
+            whole::sync(&mut self).await
+        }
+    }
+
+    /// Whether the schedule does not matter.
+    fn is_forced(&self) -> bool {
+        self.options.full || !self.options.streams.is_empty()
+    }
+
+    /// The stream was read to its end.
+    async fn complete(&mut self) -> Result<()> {
+        let absent = due::absent(&self.stream.name);
+        if self.recorder.mark(&absent).is_some() {
+            self.recorder.set_mark(&absent, "");
+        }
+        self.recorder.set_cursor(&due::read(&self.stream.name), self.begun);
+        self.recorder.flush().await
+    }
+
+    /// The endpoint is not there: said once, and asked for again on schedule.
+    async fn unavailable(&mut self, status: u16) -> Result<()> {
+        let name = &self.stream.name;
+        let absent = due::absent(name);
+        if self.recorder.mark(&absent).is_none() {
+            let since = self.begun.format("%F");
+            self.recorder.set_mark(&absent, &format!("{status} since {since}"));
+            self.tally.warn(format!(
+                "{name} is not available on this workspace ({status}); the run goes on, and it is asked for again on \
+                 its schedule"
+            ));
+        }
+        self.recorder.set_cursor(&due::read(name), self.begun);
+        self.recorder.flush().await
+    }
+
+    /// For streams of which the end of a read can only be that all of it came.
+    async fn ended(&mut self, end: ReadEnd) -> Result<()> {
+        match end {
+            ReadEnd::Complete => self.complete().await,
+            ReadEnd::Missing => self.unavailable(404).await,
+            ReadEnd::Unavailable { status } => self.unavailable(status).await,
+        }
+    }
+}
+
+/// Whether a failure concerns one record or parent, and not the endpoint or us.
+fn is_of_one(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Remote | Kind::Protocol | Kind::Unproven)
+}
