@@ -16,6 +16,7 @@ mod deletes;
 mod faults;
 mod generation;
 mod harness;
+mod hazards;
 mod incremental;
 mod journal;
 mod object_storage;

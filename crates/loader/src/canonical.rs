@@ -22,6 +22,16 @@ pub(crate) fn time_micros(text: &str) -> Option<i64> {
     (1..=9999).contains(&year).then_some(micros)
 }
 
+/// The same for a text that nobody declared to be a time: only spellings that nothing else has. `2024325T13` is a time
+/// where the contract says so, and elsewhere may be the number of a part.
+pub(crate) fn plain_time_micros(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let is_at = |at: usize, any: &[u8]| bytes.get(at).is_some_and(|byte| any.contains(byte));
+    let extended = is_at(4, b"-") && is_at(7, b"-") && is_at(10, b"Tt ") && is_at(13, b":");
+    let basic = is_at(8, b"T") && bytes.get(9..15).is_some_and(|time| time.iter().all(u8::is_ascii_digit));
+    if extended || basic { time_micros(text) } else { None }
+}
+
 pub(crate) fn time_text(micros: i64) -> String {
     format_timestamp(DateTime::from_timestamp_micros(micros).unwrap_or(Timestamp::UNIX_EPOCH))
 }
@@ -99,6 +109,25 @@ mod tests {
             assert_eq!(json(quoted), format!("\"{quoted}\""));
         }
         assert_eq!(json("a\"\\\n\u{1}é"), "\"a\\\"\\\\\\n\\u0001é\"");
+    }
+
+    #[test]
+    fn a_text_that_nobody_declared_is_a_time_only_where_it_can_be_nothing_else() {
+        for time in
+            ["2024-11-20T13:00Z", "2024-11-20 13:00:00", "20241120T130000Z", "2024-11-20T13:00:00,5+01"]
+        {
+            assert!(plain_time_micros(time).is_some(), "{time}");
+        }
+        for other in [
+            "1234123T12",
+            "1234123 12",
+            "20241120 13",
+            "2024-W47-3T13:00:00Z",
+            "2024-11-20T13",
+            "20241120T13",
+        ] {
+            assert!(plain_time_micros(other).is_none(), "{other}");
+        }
     }
 
     #[test]

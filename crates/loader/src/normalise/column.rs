@@ -13,7 +13,7 @@ use clarion_core::{ColumnType, fault};
 
 use super::reject::Rejects;
 use super::value::{field_contract, finite, is_empty, item_contract, push_json, scalar_text};
-use crate::canonical::{double_text, push_json_scalar, time_micros, time_text};
+use crate::canonical::{double_text, plain_time_micros, push_json_scalar, time_micros, time_text};
 
 /// Collects one column, or what is nested in one.
 pub(super) struct Builder {
@@ -173,7 +173,7 @@ impl Builder {
             (Array::Boolean(array), Json::Bool(flag)) => array.append_value(*flag),
             (Array::Integer(array), Json::Number(digits)) => array.append_option(digits.parse().ok()),
             (Array::Double(array), Json::Number(digits)) => array.append_option(finite(digits)),
-            (Array::Timestamp(array), Json::Text(text)) => array.append_option(time_micros(text)),
+            (Array::Timestamp(array), Json::Text(text)) => array.append_option(plain_time_micros(text)),
             (Array::Text(array), value) => {
                 array.append_option(scalar_text(value, contract == Some(&ColumnType::Text)));
             }

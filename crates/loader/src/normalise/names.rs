@@ -5,8 +5,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// PostgreSQL cuts longer names, so that two could become one.
 const MAX_BYTES: usize = 63;
 
-/// Names that tables need for themselves: the partition of Parquet folders.
-const RESERVED: [&str; 1] = ["call_month"];
+/// Names that tables need for themselves: the partition of Parquet folders, and the system columns of Postgres.
+const RESERVED: [&str; 7] = ["call_month", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
 /// The column for a vendor field. One that is taken or too long gets a suffix that depends on the field alone.
 pub(super) fn column_name(source: &str, is_taken: impl Fn(&str) -> bool) -> String {

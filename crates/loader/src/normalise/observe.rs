@@ -6,7 +6,7 @@ use clarion_core::ColumnType;
 use clarion_core::json::Json;
 
 use super::value::{field_contract, is_empty, item_contract, number_type};
-use crate::canonical::time_micros;
+use crate::canonical::plain_time_micros;
 use crate::evolve::{MAX_FIELDS, merge_types};
 
 /// What is nested deeper stays JSON: readers of deep structs give up sooner than the vendor.
@@ -87,7 +87,7 @@ fn infer_at(value: &Json<'_>, contract: Option<&ColumnType>, depth: u32) -> Opti
         Json::Bool(_) => Some(ColumnType::Boolean),
         Json::Number(digits) => Some(number_type(digits)),
         Json::Text(_) if contract == Some(&ColumnType::Text) => Some(ColumnType::Text),
-        Json::Text(text) if time_micros(text).is_some() => Some(ColumnType::Timestamp),
+        Json::Text(text) if plain_time_micros(text).is_some() => Some(ColumnType::Timestamp),
         Json::Text(_) => Some(ColumnType::Text),
         Json::List(_) | Json::Object(_) if depth >= MAX_DEPTH => Some(ColumnType::Json),
         Json::List(items) => infer_list(items, contract, depth),

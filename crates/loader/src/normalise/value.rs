@@ -6,7 +6,9 @@ use chrono::{NaiveDate, NaiveTime};
 use clarion_core::ColumnType;
 use clarion_core::json::Json;
 
-use crate::canonical::{double_text, push_json_scalar, push_json_string, time_micros, time_text};
+use crate::canonical::{
+    double_text, plain_time_micros, push_json_scalar, push_json_string, time_micros, time_text,
+};
 
 /// Integers up to this are exact as doubles.
 const EXACT: u64 = 1 << 53;
@@ -30,7 +32,7 @@ pub(super) fn scalar_text<'a>(value: &'a Json<'_>, verbatim: bool) -> Option<Cow
         Json::Number(digits) => Some(number_text(digits)),
         Json::Text(text) if verbatim => Some(Cow::Borrowed(text)),
         Json::Text(text) => {
-            Some(time_micros(text).map_or(Cow::Borrowed(text), |time| Cow::Owned(time_text(time))))
+            Some(plain_time_micros(text).map_or(Cow::Borrowed(text), |time| Cow::Owned(time_text(time))))
         }
         Json::Null | Json::List(_) | Json::Object(_) => None,
     }
@@ -100,6 +102,9 @@ pub(super) fn push_json(value: &Json<'_>, contract: Option<&ColumnType>, out: &m
     match value {
         Json::Object(fields) => push_object(fields, contract, out),
         Json::List(items) => push_list(items, contract, out),
+        Json::Text(text) if contract == Some(&ColumnType::Timestamp) => {
+            push_json_string(&time_micros(text).map(time_text).unwrap_or_default(), out);
+        }
         scalar => {
             let text = scalar_text(scalar, contract == Some(&ColumnType::Text)).unwrap_or_default();
             push_json_scalar(&text, out);

@@ -15,6 +15,47 @@ fn one(data: &str) -> Value {
     rows_of(&change, "people").remove(0)
 }
 
+/// Written by hand; the end-to-end tests read the same from every destination with readers that are not ours.
+const CORPUS: &str = include_str!("../../../../tests/hazards.json");
+
+fn corpus(of: &str) -> Vec<(String, Value, Value)> {
+    let corpus: Value = serde_json::from_str(CORPUS).unwrap();
+    let hazard = |hazard: &Value| {
+        (hazard["wire"].as_str().unwrap().to_owned(), hazard["shown"].clone(), hazard["type"].clone())
+    };
+    corpus[of].as_array().unwrap().iter().map(hazard).collect()
+}
+
+#[test]
+fn every_text_and_time_of_the_corpus_is_what_it_should_be() {
+    for (wire, shown, _) in corpus("texts") {
+        let change =
+            normalise(&mut fresh(), &[entry(&StreamName::CALLS, "k", &format!("{{\"title\":{wire}}}"))]);
+        assert_eq!(rows_of(&change, "calls")[0]["title"], shown, "{wire}");
+    }
+    for (wire, shown, _) in corpus("times") {
+        let data = format!("{{\"original_start_time\":{wire}}}");
+        let change = normalise(&mut fresh(), &[entry(&StreamName::CALLS, "k", &data)]);
+        assert_eq!(rows_of(&change, "calls")[0]["original_start_time"], shown, "{wire}");
+        assert_eq!(change.rejected.len(), usize::from(shown.is_null()), "{wire}");
+    }
+}
+
+#[test]
+fn every_number_of_the_corpus_has_its_type() {
+    for (wire, _, kind) in corpus("numbers") {
+        let change = normalise(&mut fresh(), &[entry(&CUSTOM, "k", &format!("{{\"n\":{wire}}}"))]);
+        let column = table(&change, "people").schema.column("n").unwrap().kind.clone();
+        let expected = match kind.as_str().unwrap() {
+            "integer" => matches!(column, ColumnType::Integer | ColumnType::BigInteger),
+            "double" => column == ColumnType::Double,
+            "boolean" => column == ColumnType::Boolean,
+            _ => column == ColumnType::Text,
+        };
+        assert!(expected, "{wire} is {column:?}");
+    }
+}
+
 #[test]
 fn text_that_utf8_cannot_hold_is_mended_and_the_rest_kept() {
     let row = one(r#"{"a":"x\u0000y","b":"\ud83d","c":"😀 שלום \"q\"\n","d":{"e":"\u0000"}}"#);
