@@ -126,6 +126,11 @@ pub(crate) enum Command {
         #[arg(long)]
         rejected: bool,
     },
+    /// Show the tables and columns of the destinations, or how they came to be; no API request, runs beside a writer
+    Schema {
+        #[command(subcommand)]
+        command: SchemaCommand,
+    },
     /// Show the journal's segments, or compact it; no API request
     Journal {
         #[command(subcommand)]
@@ -176,6 +181,22 @@ const SIMULATOR_EXAMPLES: &str = "\
 Examples:
   clarion simulator --port 8080 --calls 500
   CLARI_API_KEY=demo CLARI_API_PASSWORD=demo CLARION__SOURCE__BASE_URL=http://127.0.0.1:8080 clarion sync";
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum SchemaCommand {
+    /// Every table with its columns, their types, and the vendor's fields they come from
+    Show {
+        /// Only this one
+        #[arg(long, value_name = "NAME")]
+        destination: Option<String>,
+    },
+    /// What changed, when, and which record of which stream brought it
+    History {
+        /// Only this one
+        #[arg(long, value_name = "NAME")]
+        destination: Option<String>,
+    },
+}
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum JournalCommand {

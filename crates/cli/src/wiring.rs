@@ -182,7 +182,8 @@ fn make_normaliser(settings: &Settings) -> MakeNormaliser {
     let declared = settings.streams.declared();
     let keys: StreamKeys =
         declared.map(|stream| (stream.name.clone(), stream.key.names().to_vec())).collect();
+    let contracts = settings.streams.contracts();
     Arc::new(move |schemas, loaded_at| -> Box<dyn Normalise> {
-        Box::new(Normaliser::with_keys(schemas, loaded_at, keys.clone()))
+        Box::new(Normaliser::with_keys(schemas, loaded_at, keys.clone()).under(contracts.clone()))
     })
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    Audit, ChangeSet, Error, Fence, JournalId, Kind, Position, RecordKey, Result, RunId, StreamName,
-    TableName, TableSchema, Timestamp, fault,
+    Audit, ChangeSet, Error, Fence, JournalId, Kind, Position, RecordKey, Result, RunId, SchemaChanged,
+    StreamName, TableName, TableSchema, Timestamp, fault,
 };
 
 #[async_trait]
@@ -19,6 +19,12 @@ pub trait Destination: Send + Sync {
     /// # Behavior
     /// - Never loaded or wiped is [`Position::START`] without tables.
     async fn inspect(&self) -> Result<DestinationState>;
+
+    /// How its tables came to be what they are, oldest first.
+    ///
+    /// # Behavior
+    /// - Never loaded or wiped is empty; so is what a version before this one did not remember.
+    async fn schema_history(&self) -> Result<Vec<SchemaChanged>>;
 
     /// Begins a load; nothing that readers see changes before its commit.
     ///

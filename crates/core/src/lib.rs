@@ -46,7 +46,7 @@ pub use audit::{Audit, AuditRow, Deviation, Difference};
 pub use backfill::{Backfill, SliceInHand};
 pub use budget::Recent;
 pub use call::{StatusClass, has_content};
-pub use change::{ChangeSet, RejectedValue, TableChange, Tombstone};
+pub use change::{ChangeSet, Novelty, RejectedValue, SchemaChange, SchemaChanged, TableChange, Tombstone};
 pub use clock::{Clock, ManualClock, ShiftedClock, SystemClock};
 pub use declaration::{Bindings, Contract, DateUnit, Declaration, Fields, Paging, Template, built_in};
 pub use destination::{

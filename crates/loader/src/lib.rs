@@ -10,6 +10,6 @@ mod parquet;
 mod postgres;
 
 pub use evolve::{conform, describe_changes, merge, merge_types};
-pub use normalise::{Normaliser, StreamKeys};
+pub use normalise::{Normaliser, StreamContracts, StreamKeys};
 pub use parquet::ParquetDestination;
 pub use postgres::{Deletes, PostgresDestination, PostgresSettings};

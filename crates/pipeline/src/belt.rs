@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use clarion_core::{
-    ChangeSet, Entry, Error, Event, Gone, Item, Kind, Load, LoadReport, Normalise, Position, RejectedValue,
-    Result, RunId, Timestamp,
+    ChangeSet, Contract, Entry, Error, Event, Gone, Item, Kind, Load, LoadReport, Normalise, Novelty,
+    Position, RejectedValue, Result, RunId, Timestamp,
 };
 use tokio::task::JoinHandle;
 
@@ -117,6 +117,7 @@ impl<'e> Belt<'e> {
 
     async fn write(&mut self, change: Option<ChangeSet>) -> Result<()> {
         let Some(mut change) = change else { return Ok(()) };
+        refuse_frozen(&change.novelties)?;
         self.rejected.append(&mut change.rejected);
         let records = change.records;
         self.load.write(change).await?;
@@ -137,6 +138,24 @@ impl<'e> Belt<'e> {
         self.stores.observer.notice(Event::LoadFinished { destination: self.name });
         Ok(report)
     }
+}
+
+/// Nothing of a batch is loaded in which a frozen stream has taken another shape.
+fn refuse_frozen(novelties: &[Novelty]) -> Result<()> {
+    let Some(novelty) = novelties.iter().find(|novelty| novelty.under == Contract::Freeze) else {
+        return Ok(());
+    };
+    Err(Error::new(Kind::Conflict, "the shape of a frozen stream has changed")
+        .with("stream", &novelty.stream)
+        .with("table", &novelty.table)
+        .with("field", &novelty.field)
+        .with("seen", &novelty.seen)
+        .with("position", novelty.position)
+        .hint(format!(
+            "nothing after this position is loaded, and nothing is lost: set `contract` in [streams.{}] to \"evolve\" to \
+             take it, or to \"discard\" to leave it out, and run `clarion load`",
+            novelty.stream
+        )))
 }
 
 async fn read(stores: &Stores, plan: &LoadPlan, unit: &Unit, carry: &mut Vec<Held>) -> Result<()> {

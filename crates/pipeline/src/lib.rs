@@ -34,6 +34,7 @@ mod rejected;
 mod rewrites;
 mod rules;
 mod schedule;
+mod schema_report;
 mod service;
 mod settings;
 mod status;
@@ -51,6 +52,9 @@ pub use plan::{Plan, PlanLine, PlanOptions};
 pub use purge::{Purge, PurgedDestination, PurgedJournal};
 pub use rules::RuleStatus;
 pub use schedule::{Schedule, ScheduleSettings};
+pub use schema_report::{
+    ColumnShape, DestinationHistory, DestinationSchema, HistoryReport, SchemaReport, TableShape,
+};
 pub use service::{Chore, Chores, Duty, MakeSource, Probe, Service};
 pub use settings::{CallDetailsSettings, CallsSettings, DetailsMode, Period, StreamsSettings};
 pub use status::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clarion_core::{
     Destination, DestinationReport, DestinationState, Error, Event, JournalId, Kind, LoadReport, LoadSpec,
-    RejectedValue, Result, SegmentInfo, Timestamp, check_journal, fault,
+    RejectedValue, Result, SegmentInfo, TableName, TableSchema, Timestamp, check_journal, fault,
 };
 use serde::Serialize;
 
@@ -68,7 +68,7 @@ impl Engine {
     }
 
     pub(crate) async fn load_recovered(&self, writer: &Writer, options: &LoadOptions) -> Result<LoadOutcome> {
-        let chosen = self.chosen(options)?;
+        let chosen = self.chosen(options.destination.as_deref())?;
         let journal = identity::of(&self.stores).await?;
         let mut outcome = LoadOutcome::default();
         for destination in chosen {
@@ -89,8 +89,9 @@ impl Engine {
         Ok(outcome)
     }
 
-    fn chosen(&self, options: &LoadOptions) -> Result<Vec<Arc<dyn Destination>>> {
-        let Some(name) = &options.destination else {
+    /// Every destination, or the one of this name.
+    pub(crate) fn chosen(&self, name: Option<&str>) -> Result<Vec<Arc<dyn Destination>>> {
+        let Some(name) = name else {
             return Ok(self.destinations.clone());
         };
         let found: Vec<_> = self.destinations.iter().filter(|known| known.name() == name).cloned().collect();
@@ -164,11 +165,23 @@ impl Loading<'_> {
     /// What the destination holds; nothing if it is to be rebuilt, whatever state it is in.
     async fn starting_point(&self) -> Result<DestinationState> {
         if self.replace {
-            return Ok(DestinationState::default());
+            let schemas = self.kept_shapes().await;
+            return Ok(DestinationState { schemas, ..DestinationState::default() });
         }
         let state = self.destination.inspect().await?;
         check_journal(state.journal.as_ref(), &self.journal, self.destination.name())?;
         Ok(state)
+    }
+
+    /// The tables of streams that may not evolve, as far as the destination can tell: a rebuild keeps their shape.
+    async fn kept_shapes(&self) -> BTreeMap<TableName, Arc<TableSchema>> {
+        let contracts = self.engine.streams.contracts();
+        if contracts.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut schemas = self.destination.inspect().await.map(|state| state.schemas).unwrap_or_default();
+        schemas.retain(|_, schema| contracts.contains_key(&schema.stream));
+        schemas
     }
 
     /// The segments after the destination's position, which must not be ahead of the journal.

@@ -12,6 +12,7 @@ mod load;
 mod plan;
 mod purge;
 mod run;
+mod schema;
 mod simulator;
 mod status;
 mod streams;
@@ -62,6 +63,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         }
         Command::Status { rejected } => status::run(args, *rejected).await,
         Command::Journal { command } => journal::run(args, *command).await,
+        Command::Schema { command } => schema::run(args, command).await,
         Command::Purge { call } => purge::run(args, call).await,
         Command::Verify { sample } => verify::run(args, *sample).await,
         Command::Config { show } => config::run(args, *show),

@@ -49,22 +49,6 @@ pub fn merge(a: &TableSchema, b: &TableSchema) -> TableSchema {
     merged
 }
 
-/// New and widened columns in words, for instance `calls: new column sentiment (text)`.
-pub fn describe_changes(old: Option<&TableSchema>, new: &TableSchema) -> Vec<String> {
-    let table = &new.table;
-    let Some(old) = old else {
-        return vec![format!("{table}: new table")];
-    };
-    let describe = |column: &Column| match old.column(&column.name) {
-        None => Some(format!("{table}: new column {} ({})", column.name, column.kind)),
-        Some(known) if known.kind.to_string() == column.kind.to_string() => None,
-        Some(known) => {
-            Some(format!("{table}: column {} widened from {} to {}", column.name, known.kind, column.kind))
-        }
-    };
-    new.columns.iter().filter_map(describe).collect()
-}
-
 /// The one order that the columns of a table have, whatever the order in which they appeared.
 pub(crate) fn column_order(a: &Column, b: &Column) -> Ordering {
     rank(a).cmp(&rank(b)).then_with(|| inferred_name(a).cmp(inferred_name(b)))

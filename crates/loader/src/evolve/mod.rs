@@ -3,10 +3,13 @@
 //! Invariant: a wider type holds every value of a narrower one in one canonical form, so that a table looks the same
 //! whatever the order in which its records came.
 
+mod changes;
 mod conform;
 mod lattice;
 
+pub use changes::describe_changes;
 pub use conform::conform;
-pub use lattice::{describe_changes, merge, merge_types};
+pub use lattice::{merge, merge_types};
 
+pub(crate) use changes::schema_changes;
 pub(crate) use lattice::{MAX_FIELDS, SYSTEM_COLUMNS, column_order};

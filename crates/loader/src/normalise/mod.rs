@@ -23,7 +23,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clarion_core::{ChangeSet, Item, Normalise, StreamName, TableName, TableSchema, Timestamp};
+use clarion_core::{ChangeSet, Contract, Item, Normalise, StreamName, TableName, TableSchema, Timestamp};
 
 use contract::CONTRACTS;
 use stream::StreamTables;
@@ -31,9 +31,13 @@ use stream::StreamTables;
 /// The vendor fields that identify the records of a stream.
 pub type StreamKeys = BTreeMap<StreamName, Vec<String>>;
 
+/// What becomes of fields that the tables of a stream do not have; `evolve` unless it is told.
+pub type StreamContracts = BTreeMap<StreamName, Contract>;
+
 /// Turns journal records into rows; one for each load of one destination.
 pub struct Normaliser {
     keys: StreamKeys,
+    contracts: StreamContracts,
     streams: BTreeMap<StreamName, StreamTables>,
     existing: BTreeMap<TableName, Arc<TableSchema>>,
     /// Microseconds since 1970.
@@ -46,19 +50,36 @@ impl Normaliser {
         Self::with_keys(schemas, loaded_at, StreamKeys::new())
     }
 
+    /// Says of streams what becomes of fields that their tables do not have.
+    pub fn under(self, contracts: StreamContracts) -> Self {
+        let loaded_at = Timestamp::from_timestamp_micros(self.loaded_at).unwrap_or_default();
+        Self::of(&self.existing, loaded_at, self.keys, contracts)
+    }
+
     /// `keys` are those of streams that configuration declares; they win over the contract.
     pub fn with_keys(
         schemas: &BTreeMap<TableName, Arc<TableSchema>>,
         loaded_at: Timestamp,
         keys: StreamKeys,
     ) -> Self {
+        Self::of(schemas, loaded_at, keys, StreamContracts::new())
+    }
+
+    fn of(
+        schemas: &BTreeMap<TableName, Arc<TableSchema>>,
+        loaded_at: Timestamp,
+        keys: StreamKeys,
+        contracts: StreamContracts,
+    ) -> Self {
         let of_contract = |stream: &StreamName| {
             let key = keys.get(stream).map(Vec::as_slice);
-            (stream.clone(), StreamTables::new(stream, key, schemas))
+            let allowed = contracts.get(stream).copied().unwrap_or_default();
+            (stream.clone(), StreamTables::new(stream, key, allowed, schemas))
         };
         Self {
             streams: CONTRACTS.iter().map(|contract| of_contract(&contract.stream)).collect(),
             keys,
+            contracts,
             existing: schemas.clone(),
             loaded_at: loaded_at.timestamp_micros(),
         }
@@ -85,10 +106,11 @@ impl Normaliser {
         let mut change = ChangeSet { records: chunk.len() as u64, ..ChangeSet::default() };
         for (stream, items) in by_stream {
             let (existing, key) = (&self.existing, self.keys.get(stream).map(Vec::as_slice));
+            let allowed = self.contracts.get(stream).copied().unwrap_or_default();
             let tables = self
                 .streams
                 .entry(stream.clone())
-                .or_insert_with(|| StreamTables::new(stream, key, existing));
+                .or_insert_with(|| StreamTables::new(stream, key, allowed, existing));
             tables.normalise(&items, self.loaded_at, &mut change);
         }
         change

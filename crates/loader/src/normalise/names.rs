@@ -7,11 +7,14 @@ const MAX_BYTES: usize = 63;
 
 /// Names that tables need for themselves: the partition of Parquet folders, and the system columns of Postgres.
 const RESERVED: [&str; 7] = ["call_month", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+/// How names of ours begin.
+const OURS: &str = "_clarion_";
 
 /// The column for a vendor field. One that is taken or too long gets a suffix that depends on the field alone.
 pub(super) fn column_name(source: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let name = snake_case(source);
-    if name.len() <= MAX_BYTES && !is_taken(&name) && !RESERVED.contains(&name.as_str()) {
+    let is_reserved = RESERVED.contains(&name.as_str()) || name.starts_with(OURS);
+    if name.len() <= MAX_BYTES && !is_taken(&name) && !is_reserved {
         return name;
     }
     let suffix = format!("_{:08x}", xxh3_64(source.as_bytes()) >> 32);

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use clarion_core::json::Json;
-use clarion_core::{Column, ColumnType, StreamName, TableName, TableSchema};
+use clarion_core::{
+    Column, ColumnType, Contract as Allowed, Novelty, Position, StreamName, TableName, TableSchema,
+};
 
 use super::contract::{Child, Computed, Contract, Field, From, JOINT_KEY, Kind, Rows};
-use super::names::column_name;
+use super::names::{column_name, snake_case};
 use super::observe::{infer, observe};
 use super::slots::Slots;
 use crate::evolve::{SYSTEM_COLUMNS, column_order, merge_types};
@@ -24,6 +26,10 @@ pub(super) struct Plan {
     pub(super) person: usize,
     /// Rows of the last chunk.
     pub(super) expected_rows: usize,
+    /// What becomes of what the table has no room for.
+    allowed: Allowed,
+    /// What it had no room for, since they were last taken.
+    novelties: Vec<Novelty>,
 }
 
 pub(super) struct PlanColumn {
@@ -32,6 +38,8 @@ pub(super) struct PlanColumn {
     pub(super) contract: Option<ColumnType>,
     /// Bytes of text in the last chunk.
     pub(super) expected_bytes: usize,
+    /// The value of the row in hand is kept out, since the column may not widen for it.
+    pub(super) is_kept_out: bool,
 }
 
 pub(super) enum ValueFrom {
@@ -128,9 +136,23 @@ impl Plan {
         self.columns.iter().any(|column| matches!(column.from, ValueFrom::Computed(other) if other == value))
     }
 
+    /// What to do with what the table has no room for; as it is now, it is what the table may hold.
+    pub(super) fn under(mut self, allowed: Allowed) -> Self {
+        self.allowed = allowed;
+        self
+    }
+
+    pub(super) fn take_novelties(&mut self) -> Vec<Novelty> {
+        std::mem::take(&mut self.novelties)
+    }
+
     /// Widens columns so that they hold a row's values, and adds columns for fields that are new. Says whether the
-    /// schema changed.
-    pub(super) fn observe(&mut self, values: &[Option<&Json<'_>>]) -> bool {
+    /// schema changed. `position` is the record's.
+    pub(super) fn observe(&mut self, values: &[Option<&Json<'_>>], position: Position) -> bool {
+        if self.allowed != Allowed::Evolve {
+            self.keep_shape(values, position);
+            return false;
+        }
         let mut is_wider = false;
         for column in &mut self.columns {
             let value = match column.from {
@@ -138,11 +160,14 @@ impl Plan {
                 ValueFrom::Inner(slot, name) => values[slot].and_then(|value| value.get(name)),
                 _ => None,
             };
-            if let Some(value) = value {
-                is_wider |= observe(&mut column.column.kind, value, column.contract.as_ref());
+            if let Some(value) = value
+                && observe(&mut column.column.kind, value, column.contract.as_ref())
+            {
+                is_wider = true;
+                self.novelties.push(novelty(&self.schema, &column.column, position, String::new()));
             }
         }
-        is_wider |= self.find_new_fields(values);
+        is_wider |= self.find_new_fields(values, position);
         if is_wider {
             self.refresh();
         }
@@ -156,31 +181,74 @@ impl Plan {
         Arc::make_mut(&mut self.schema).columns = columns.collect();
     }
 
-    fn find_new_fields(&mut self, values: &[Option<&Json<'_>>]) -> bool {
+    /// Notes what the row has beyond the table, which stays as it is.
+    fn keep_shape(&mut self, values: &[Option<&Json<'_>>], position: Position) {
+        for column in &mut self.columns {
+            let value = match column.from {
+                ValueFrom::Slot(slot) => values[slot],
+                ValueFrom::Inner(slot, name) => values[slot].and_then(|value| value.get(name)),
+                _ => None,
+            };
+            column.is_kept_out = false;
+            let mut wider = column.column.kind.clone();
+            if value.is_some_and(|value| observe(&mut wider, value, column.contract.as_ref())) {
+                // New fields of an object can be left out of it; any other value goes as a whole.
+                column.is_kept_out = !only_adds_fields(&column.column.kind, &wider);
+                let seen = format!("{} in a column of {}", wider, column.column.kind);
+                let novelty = novelty(&self.schema, &column.column, position, seen);
+                note(&mut self.novelties, Novelty { under: self.allowed, ..novelty });
+            }
+        }
+        for (slot, kind) in self.new_fields(values) {
+            let source = self.slots.name(slot).to_owned();
+            let column = Column { name: column_name(&source, |_| false), kind, source, declared: false };
+            let seen = format!("new field ({})", column.kind);
+            let novelty = novelty(&self.schema, &column, position, seen);
+            note(&mut self.novelties, Novelty { under: self.allowed, ..novelty });
+        }
+    }
+
+    /// Fields that say something for the first time, with what they say.
+    fn new_fields(&mut self, values: &[Option<&Json<'_>>]) -> Vec<(usize, ColumnType)> {
         for slot in self.is_claimed.len()..values.len() {
             self.is_claimed.push(false);
             self.unclaimed.push(slot);
         }
         let mut waiting = std::mem::take(&mut self.unclaimed);
-        let before = waiting.len();
+        let mut found = Vec::new();
         waiting.retain(|slot| match values[*slot].and_then(infer) {
             Some(kind) => {
-                self.add_inferred(*slot, kind);
+                found.push((*slot, kind));
                 false
             }
             None => true,
         });
-        let has_new = waiting.len() < before;
         self.unclaimed = waiting;
+        // Which of two that want one name gets it must not depend on their order: whoever is spelt like it comes first.
+        found.sort_by_key(|(slot, _)| {
+            let source = self.slots.name(*slot);
+            (snake_case(source) != source, source.to_owned())
+        });
+        found
+    }
+
+    fn find_new_fields(&mut self, values: &[Option<&Json<'_>>], position: Position) -> bool {
+        let found = self.new_fields(values);
+        let has_new = !found.is_empty();
+        for (slot, kind) in found {
+            let column = self.add_inferred(slot, kind);
+            self.novelties.push(novelty(&self.schema, &column, position, String::new()));
+        }
         has_new
     }
 
-    fn add_inferred(&mut self, slot: usize, kind: ColumnType) {
+    fn add_inferred(&mut self, slot: usize, kind: ColumnType) -> Column {
         let source = self.slots.name(slot).to_owned();
         let name = column_name(&source, |name| self.columns.iter().any(|known| known.column.name == name));
         self.is_claimed[slot] = true;
-        let from = ValueFrom::Slot(slot);
-        self.columns.push(PlanColumn::new(Column { name, kind, source, declared: false }, from, None));
+        let column = Column { name, kind, source, declared: false };
+        self.columns.push(PlanColumn::new(column.clone(), ValueFrom::Slot(slot), None));
+        column
     }
 
     fn empty(schema: TableSchema) -> Self {
@@ -192,6 +260,8 @@ impl Plan {
             is_claimed: Vec::new(),
             person: 0,
             expected_rows: 0,
+            allowed: Allowed::Evolve,
+            novelties: Vec::new(),
         };
         plan.person = plan.slots.number("personId");
         plan.is_claimed.push(false);
@@ -262,6 +332,37 @@ impl Plan {
     }
 }
 
+fn novelty(schema: &TableSchema, column: &Column, position: Position, seen: String) -> Novelty {
+    Novelty {
+        stream: schema.stream.clone(),
+        table: schema.table.clone(),
+        field: column.source.clone(),
+        column: column.name.clone(),
+        seen,
+        position,
+        under: Allowed::Evolve,
+    }
+}
+
+/// Once for each column, however many records show it.
+fn note(novelties: &mut Vec<Novelty>, novelty: Novelty) {
+    if !novelties.iter().any(|known| known.column == novelty.column) {
+        novelties.push(novelty);
+    }
+}
+
+/// Whether what `wider` has beyond `kind` is fields of objects.
+fn only_adds_fields(kind: &ColumnType, wider: &ColumnType) -> bool {
+    match (kind, wider) {
+        (ColumnType::Struct(fields), ColumnType::Struct(wider)) => fields.iter().all(|(name, kind)| {
+            let wider = wider.iter().find(|(other, _)| other == name);
+            wider.is_some_and(|(_, wider)| only_adds_fields(kind, wider))
+        }),
+        (ColumnType::List(item), ColumnType::List(wider)) => only_adds_fields(item, wider),
+        (kind, wider) => kind == wider,
+    }
+}
+
 /// One field is a column of its own; what several identify together is beside their columns.
 fn key_column(key: &[String]) -> String {
     match key {
@@ -272,6 +373,6 @@ fn key_column(key: &[String]) -> String {
 
 impl PlanColumn {
     fn new(column: Column, from: ValueFrom, contract: Option<ColumnType>) -> Self {
-        Self { column, from, contract, expected_bytes: 0 }
+        Self { column, from, contract, expected_bytes: 0, is_kept_out: false }
     }
 }

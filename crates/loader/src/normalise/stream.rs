@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::UInt64Array;
 use clarion_core::{
-    ChangeSet, Item, Op, RecordKey, RejectedValue, StreamName, TableChange, TableName, TableSchema, Tombstone,
+    ChangeSet, Contract as Allowed, Item, Op, RecordKey, RejectedValue, StreamName, TableChange, TableName,
+    TableSchema, Tombstone,
 };
 
 use super::contract::{CONTRACTS, Contract, Rows};
@@ -61,6 +62,7 @@ impl StreamTables {
     pub(super) fn new(
         stream: &StreamName,
         key: Option<&[String]>,
+        allowed: Allowed,
         existing: &BTreeMap<TableName, Arc<TableSchema>>,
     ) -> Self {
         let contract = CONTRACTS.into_iter().find(|contract| contract.stream == *stream);
@@ -70,15 +72,19 @@ impl StreamTables {
         let has_time = contract.is_some_and(|contract| contract.time.is_some());
         let schema_of = |table: &TableName| existing.get(table).map(AsRef::as_ref);
         let children = contract.map(|contract| contract.children).unwrap_or_default();
+        // What a table of which nothing is known may hold is what its first load brings.
+        let is_known = contract.is_some() || existing.contains_key(&stream.table());
+        let allowed = if is_known { allowed } else { Allowed::Evolve };
         Self {
             stream: stream.clone(),
             contract,
-            table: Plan::of_stream(stream, &key, contract, schema_of(&stream.table())),
+            table: Plan::of_stream(stream, &key, contract, schema_of(&stream.table())).under(allowed),
             children: children
                 .iter()
                 .map(|child| ChildTable {
                     rows: child.rows,
-                    plan: Plan::of_child(stream, child, has_time, schema_of(&TableName::of(child.table))),
+                    plan: Plan::of_child(stream, child, has_time, schema_of(&TableName::of(child.table)))
+                        .under(allowed),
                 })
                 .collect(),
         }
@@ -134,6 +140,8 @@ impl StreamTables {
             let order = order.as_ref().map(|order| rows_of(order, &rows.ends));
             change.tables.push(table_change(&mut child.plan, rows.writer, order));
         }
+        change.novelties.extend(self.table.take_novelties());
+        change.novelties.extend(self.children.iter_mut().flat_map(|child| child.plan.take_novelties()));
         let parents: Vec<RecordKey> = load.written.into_iter().map(|(_, key)| key).collect();
         Self::complete(items, &parents, &mut change.tables[first..]);
     }

@@ -58,7 +58,7 @@ impl Writer {
     /// Appends one value to every column, which widen as they must.
     pub(super) fn write<'a>(&mut self, plan: &mut Plan, row: &Row<'a>, pass: &mut Pass<'a>) {
         plan.slots.spread(row.fields, &mut pass.values);
-        if plan.observe(&pass.values) {
+        if plan.observe(&pass.values, pass.record.item.position) {
             self.seal();
             self.builders = builders(plan);
             self.schema = plan.schema().arrow();
@@ -68,6 +68,11 @@ impl Writer {
         let subject = Subject { row, id, person: found };
         for (column, builder) in plan.columns.iter().zip(&mut self.builders) {
             let rejects = &mut pass.rejects;
+            if column.is_kept_out {
+                rejects.push(&column.column.source, "of another type than its column, which is not to widen");
+                builder.append_null();
+                continue;
+            }
             match column.from {
                 ValueFrom::Slot(slot) => builder.append(pass.values[slot], plan.slots.name(slot), rejects),
                 ValueFrom::Inner(slot, name) => {

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use clarion_core::{Error, Kind, LoadReport, Position, Result, TableName, fault};
+use clarion_core::{Contract, Error, Kind, LoadReport, Position, Result, SchemaChange, TableName, fault};
 
 use super::fence;
 use super::keys;
 use super::load::Work;
 use super::manifest::{FileEntry, Manifest, Operation, TableEntry};
-use super::metadata::Entry;
+use super::metadata::{Entry, history};
 use super::plan::{Former, additive, rebuild, with_sync};
 use super::recover::{finish, sweep};
 use super::settle::{Settled, settle};
 use super::store::key_file;
-use crate::evolve::describe_changes;
+use crate::evolve::schema_changes;
 
 /// Syncs wait for the disk or the network, which do many at a time.
 const SYNC_THREADS: usize = 8;
@@ -60,12 +60,26 @@ impl Work {
                 entry.tables.push((name.clone(), table.rows, table.bytes));
             }
             let old = self.manifest.tables.get(name).map(|old| &old.schema);
-            let changes = describe_changes(old, &table.schema);
-            entry.changes.extend(changes.into_iter().map(|change| (name.clone(), change)));
+            let changes = schema_changes(old, &table.schema).into_iter();
+            entry.changes.extend(changes.map(|change| change.brought_by(&self.novelties)));
         }
+        entry.changes.extend(self.left_out()?);
         let rows = entry.tables.iter().map(|(name, rows, _)| (name.clone(), *rows)).collect();
-        let schema_changes = entry.changes.iter().map(|(_, change)| change.clone()).collect();
+        let schema_changes = entry.changes.iter().map(|change| change.change.clone()).collect();
         Ok((entry, LoadReport { rows, schema_changes }))
+    }
+
+    /// Fields that a contract kept out, and that the lake does not remember as kept out: every load meets them again.
+    fn left_out(&self) -> Result<Vec<SchemaChange>> {
+        let left_out = self.novelties.iter().filter(|novelty| novelty.under == Contract::Discard);
+        let mut changes: Vec<SchemaChange> = left_out.map(SchemaChange::left_out).collect();
+        if !changes.is_empty() {
+            let known = history(&self.context.store)?;
+            changes.retain(|change| known.iter().all(|known| known.change.change != change.change));
+        }
+        changes.sort_by(|a, b| a.change.cmp(&b.change));
+        changes.dedup_by(|a, b| a.change == b.change);
+        Ok(changes)
     }
 
     /// Decides on the files of every table; the manifest then lists them.

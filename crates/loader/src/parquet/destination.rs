@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clarion_core::{
     Audit, Clock, Destination, DestinationState, Error, Fence, Kind, Load, LoadSpec, PurgeSpec, Result,
-    Retry, TableStats, check_journal,
+    Retry, SchemaChanged, TableStats, check_journal,
 };
 use clarion_object_storage::Bucket;
 use tokio::task::spawn_blocking;
@@ -21,7 +21,7 @@ use super::purge;
 use super::recover::{look, recover, verify};
 use super::store::{STAGING, Store};
 use super::table::Context;
-use super::{audit, fence};
+use super::{audit, fence, metadata};
 
 /// `inspect` of another process holds the lock for milliseconds; a load holds it for long.
 const LOCK_TRIES: u32 = 50;
@@ -114,6 +114,11 @@ impl Destination for ParquetDestination {
         spawn_blocking(move || inspect(&store, &name)).await.map_err(panicked)?
     }
 
+    async fn schema_history(&self) -> Result<Vec<SchemaChanged>> {
+        let store = self.store.clone();
+        spawn_blocking(move || metadata::history(&store)).await.map_err(panicked)?
+    }
+
     async fn begin(&self, spec: LoadSpec) -> Result<Box<dyn Load>> {
         Ok(Box::new(ParquetLoad::new(self.work(spec).await?)))
     }
@@ -170,6 +175,7 @@ impl ParquetDestination {
             began: self.clock.now(),
             manifest,
             tables: BTreeMap::new(),
+            novelties: Vec::new(),
             committed: false,
             _lock: lock,
         })

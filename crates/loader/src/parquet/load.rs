@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clarion_core::{
-    ChangeSet, Clock, Error, Kind, Load, LoadReport, LoadSpec, Position, RecordKey, Result, StreamName,
-    TableChange, TableName, Timestamp,
+    ChangeSet, Clock, Error, Kind, Load, LoadReport, LoadSpec, Novelty, Position, RecordKey, Result,
+    StreamName, TableChange, TableName, Timestamp,
 };
 use tokio::task::spawn_blocking;
 
@@ -29,6 +29,8 @@ pub(super) struct Work {
     /// As it was when the load began.
     pub(super) manifest: Manifest,
     pub(super) tables: BTreeMap<TableName, TableLoad>,
+    /// What records showed that tables had no room for.
+    pub(super) novelties: Vec<Novelty>,
     /// The manifest may speak of the staged files: from here on they are the lake's.
     pub(super) committed: bool,
     /// Held until the load is over, however it ends.
@@ -59,6 +61,7 @@ impl Load for ParquetLoad {
 
 impl Work {
     fn write(&mut self, change: ChangeSet) -> Result<()> {
+        self.novelties.extend(change.novelties);
         for table in &change.tables {
             self.open(table)?;
         }
@@ -200,6 +203,7 @@ mod tests {
             spec,
             manifest: Manifest::default(),
             tables: std::collections::BTreeMap::new(),
+            novelties: Vec::new(),
             committed: false,
             _lock: store.lock().expect("nobody has the lock").expect("nobody has the lock"),
         }

@@ -2,7 +2,7 @@
 
 use clarion_core::{Error, Fence, Kind, LoadSpec, Result, check_journal, fault};
 
-use super::catalog::{self, Damage, Stored};
+use super::catalog::{self, Damage, Probe, Stored};
 use super::commit::POSITION_FIRST;
 use super::load::PostgresLoad;
 use super::session::Session;
@@ -27,18 +27,7 @@ pub(super) async fn prepare(
     lock(session, schema).await?;
     let probe = catalog::probe(session, schema).await?;
     let statements = Statements::new(schema.to_owned(), probe.lz4);
-    if !probe.schema {
-        session.run(statements.create_schema(), "creating the schema").await?;
-    }
-    if !spec.replace {
-        probe.check(&session.server)?;
-    }
-    if !probe.is_whole() {
-        session.run(statements.create_metadata(), "creating the metadata tables").await?;
-    }
-    if !probe.is_fresh() && !probe.journal {
-        session.alter(statements.add_journal(), "adding a column to a metadata table").await?;
-    }
+    ready(session, &statements, probe, spec.replace).await?;
     let lock_row = !fault::defect(POSITION_FIRST);
     if !lock_row {
         // The planted defect writes the row from another connection.
@@ -57,6 +46,26 @@ pub(super) async fn prepare(
     stored.noted = catalog::noted(session, &statements, spec).await?;
     session.prefer_indexes().await?;
     Ok((statements, stored))
+}
+
+/// Makes schema and metadata tables, or brings what an earlier version made up to date.
+async fn ready(session: &mut Session, statements: &Statements, probe: Probe, replace: bool) -> Result<()> {
+    if !probe.schema {
+        session.run(statements.create_schema(), "creating the schema").await?;
+    }
+    if !replace {
+        probe.check(&session.server)?;
+    }
+    if !probe.is_whole() {
+        session.run(statements.create_metadata(), "creating the metadata tables").await?;
+    }
+    if !probe.is_fresh() && !probe.journal {
+        session.alter(statements.add_journal(), "adding a column to a metadata table").await?;
+    }
+    if !probe.is_fresh() && !probe.record {
+        session.alter(statements.add_change_columns(), "adding columns to a metadata table").await?;
+    }
+    Ok(())
 }
 
 /// One load of a schema at a time, also before there is a row to lock.

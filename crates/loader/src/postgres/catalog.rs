@@ -27,6 +27,8 @@ pub(super) struct Probe {
     metadata: i64,
     /// Whether the metadata can say which journal a position is one in.
     pub(super) journal: bool,
+    /// Whether the metadata can say which record brought a change.
+    pub(super) record: bool,
     /// Whether there is a place for announced fences.
     pub(super) fence: bool,
     pub(super) lz4: bool,
@@ -73,14 +75,18 @@ pub(super) async fn probe(session: &mut Session, schema: &str) -> Result<Probe> 
                         WHERE a.attname = 'journal' AND NOT a.attisdropped), \
                 EXISTS (SELECT 1 FROM pg_catalog.pg_class c \
                         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1 \
-                        WHERE c.relname = '_clarion_fence')",
+                        WHERE c.relname = '_clarion_fence'), \
+                EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a \
+                        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relname = '_clarion_schema_changes' \
+                        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1 \
+                        WHERE a.attname = 'record' AND NOT a.attisdropped)",
     );
     let metadata = METADATA_TABLES.as_slice();
     let rows = session.rows(query.bind(schema).bind(metadata), DOING).await?;
     let row = rows.first().ok_or_else(|| session.server.error(DOING, sqlx::Error::RowNotFound))?;
     let get = |index: usize| row.try_get::<bool, _>(index).during(&session.server, DOING);
     let metadata = row.try_get(1).during(&session.server, DOING)?;
-    Ok(Probe { schema: get(0)?, metadata, lz4: get(2)?, journal: get(3)?, fence: get(4)? })
+    Ok(Probe { schema: get(0)?, metadata, lz4: get(2)?, journal: get(3)?, fence: get(4)?, record: get(5)? })
 }
 
 impl Probe {

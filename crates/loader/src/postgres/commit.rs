@@ -1,8 +1,9 @@
 //! The end of a load: keys, statistics, and last the position.
 
-use clarion_core::{Error, Kind, LoadReport, Position, Result, fault};
+use clarion_core::{Contract, Error, Kind, LoadReport, Position, Result, SchemaChange, fault};
 
 use super::fence;
+use super::history;
 use super::load::{Fill, PostgresLoad};
 use super::widen;
 
@@ -74,15 +75,15 @@ impl PostgresLoad {
     }
 
     async fn write_schema_changes(&mut self, to: Position) -> Result<()> {
-        for (table, change) in &self.schema_changes {
-            let query = self.statements.write_schema_change().query();
-            let query = query
-                .bind(self.spec.run_id.as_str())
-                .bind(to.pack())
-                .bind(table.as_str())
-                .bind(change.as_str())
-                .bind(self.spec.loaded_at);
-            self.session.execute(query, DOING).await?;
+        for change in &self.schema_changes {
+            history::write(&mut self.session, &self.statements, &self.spec, to, change).await?;
+        }
+        for novelty in self.novelties.iter().filter(|novelty| novelty.under == Contract::Discard) {
+            let change = SchemaChange::left_out(novelty);
+            // Every load meets the field again; once is enough.
+            if history::write_new(&mut self.session, &self.statements, &self.spec, to, &change).await? {
+                self.noted.push(change.change);
+            }
         }
         Ok(())
     }
@@ -108,7 +109,7 @@ impl PostgresLoad {
             schema_changes: self
                 .noted
                 .iter()
-                .chain(self.schema_changes.iter().map(|(_, change)| change))
+                .chain(self.schema_changes.iter().map(|change| &change.change))
                 .cloned()
                 .collect(),
         }

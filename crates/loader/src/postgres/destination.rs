@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use clarion_core::{
-    Audit, Destination, DestinationState, Error, Kind, Load, LoadSpec, PurgeSpec, Result, TableStats,
+    Audit, Destination, DestinationState, Error, Kind, Load, LoadSpec, PurgeSpec, Result, SchemaChanged,
+    TableStats,
 };
 use secrecy::ExposeSecret;
 use sqlx::ConnectOptions;
@@ -14,7 +15,7 @@ use super::errors::Server;
 use super::session::Session;
 use super::settings::PostgresSettings;
 use super::sql::Statements;
-use super::{audit, begin, catalog, fence, purge};
+use super::{audit, begin, catalog, fence, history, purge};
 
 /// Tables in one schema of a PostgreSQL database.
 #[derive(Debug)]
@@ -63,6 +64,19 @@ impl Destination for PostgresDestination {
         let state = inspect(&mut session, &self.settings.schema).await?;
         session.close().await;
         Ok(state)
+    }
+
+    async fn schema_history(&self) -> Result<Vec<SchemaChanged>> {
+        let mut session = self.open().await?;
+        let probe = catalog::probe(&mut session, &self.settings.schema).await?;
+        probe.check(&session.server)?;
+        let mut changes = Vec::new();
+        if !probe.is_fresh() {
+            let statements = Statements::new(self.settings.schema.clone(), probe.lz4);
+            changes = history::read(&mut session, &statements).await?;
+        }
+        session.close().await;
+        Ok(changes)
     }
 
     async fn begin(&self, spec: LoadSpec) -> Result<Box<dyn Load>> {

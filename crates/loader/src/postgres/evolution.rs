@@ -9,7 +9,7 @@ use super::columns::PgType;
 use super::errors::During;
 use super::load::{Fill, PostgresLoad, Target};
 use super::sql::rewrites;
-use crate::evolve::{describe_changes, merge};
+use crate::evolve::{merge, schema_changes};
 
 impl PostgresLoad {
     /// Makes the table, or adds and widens its columns, and finds out whether it is empty.
@@ -75,7 +75,7 @@ impl PostgresLoad {
     }
 
     /// A column that somebody added by hand, of the right type, is taken over.
-    async fn add(&mut self, table: &TableSchema, column: &Column) -> Result<()> {
+    pub(super) async fn add(&mut self, table: &TableSchema, column: &Column) -> Result<()> {
         const DOING: &str = "adding a column";
         match self.type_of(table, &column.name).await? {
             None => {
@@ -127,7 +127,7 @@ impl PostgresLoad {
     }
 
     fn note_changes(&mut self, old: Option<&TableSchema>, new: &TableSchema) {
-        let changes = describe_changes(old, new);
-        self.schema_changes.extend(changes.into_iter().map(|change| (new.table.clone(), change)));
+        let changes = schema_changes(old, new).into_iter().map(|change| change.brought_by(&self.novelties));
+        self.schema_changes.extend(changes);
     }
 }

@@ -6,18 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clarion_core::{
-    ChangeSet, Error, Kind, Load, LoadReport, LoadSpec, Position, Result, Retry, StreamName, TableChange,
-    TableName, TableSchema, fault,
+    ChangeSet, Error, Kind, Load, LoadReport, LoadSpec, Novelty, Position, Result, SchemaChange, StreamName,
+    TableChange, TableName, TableSchema, fault,
 };
 use tokio::time::Instant;
 
-use super::begin;
-use super::catalog::{self, Remembered, Stored};
+use super::catalog::{Remembered, Stored};
 use super::session::{Copied, Session};
 use super::settings::Deletes;
-use super::sql::{Shadow, Statements};
-use super::widen::{self, Widening};
-use crate::evolve::merge;
+use super::sql::Statements;
 
 pub(super) struct PostgresLoad {
     pub(super) session: Session,
@@ -26,12 +23,14 @@ pub(super) struct PostgresLoad {
     pub(super) deletes: Deletes,
     pub(super) stored: Position,
     pub(super) tables: BTreeMap<TableName, Target>,
-    /// New and widened columns in words, with their table.
-    pub(super) schema_changes: Vec<(TableName, String)>,
+    /// New and widened columns.
+    pub(super) schema_changes: Vec<SchemaChange>,
+    /// What records showed that tables had no room for.
+    pub(super) novelties: Vec<Novelty>,
     /// Changes that are stored already.
     pub(super) noted: Vec<String>,
     /// Whether the transaction holds anything that would be lost with it.
-    touched: bool,
+    pub(super) touched: bool,
     /// Set while a change set is written: what was begun and not finished can never be committed.
     broken: bool,
 }
@@ -83,53 +82,11 @@ impl PostgresLoad {
             stored: position,
             tables,
             schema_changes: Vec::new(),
+            novelties: Vec::new(),
             noted,
             touched: false,
             broken: false,
         }
-    }
-
-    /// Widens the columns of existing tables that the change set needs wider. That is done outside of the load's
-    /// transaction, which ends for it: if nothing was written in it, it begins anew, and nobody notices.
-    async fn widen_first(&mut self, change: &ChangeSet) -> Result<()> {
-        if self.too_narrow(change).is_empty() {
-            return Ok(());
-        }
-        self.session.plain("ROLLBACK", "widening a column").await?;
-        let stored = catalog::read(&mut self.session, &self.statements, false).await?;
-        self.tables = targets(stored.tables, self.spec.replace);
-        for (known, shadows) in self.too_narrow(change) {
-            let (session, statements, spec) = (&mut self.session, &self.statements, &self.spec);
-            let table = known.table.clone();
-            let widening = Widening { session, statements, spec, known: &known, shadows };
-            widening.run().await.map_err(|error| error.with("table", table))?;
-        }
-        if self.touched {
-            return Err(Error::new(
-                Kind::Conflict,
-                "the load must begin anew: a column had to become wider first",
-            )
-            .retry(Retry::Temporary)
-            .with("destination", &self.session.server.destination)
-            .hint("load again"));
-        }
-        self.session.begin().await?;
-        let schema = self.statements.schema().to_owned();
-        let (_, stored) = begin::prepare(&mut self.session, &schema, &self.spec).await?;
-        self.noted = stored.noted;
-        self.tables = targets(stored.tables, self.spec.replace);
-        Ok(())
-    }
-
-    /// The tables that others can see, with their columns that the change set needs wider.
-    fn too_narrow(&self, change: &ChangeSet) -> Vec<(Arc<TableSchema>, Vec<Shadow>)> {
-        let narrow = |table: &TableChange| {
-            let target =
-                self.tables.get(&table.schema.table).filter(|target| target.fill != Some(Fill::New))?;
-            let shadows = widen::due(&target.schema, &merge(&target.schema, &table.schema));
-            (!shadows.is_empty()).then(|| (Arc::clone(&target.schema), shadows))
-        };
-        change.tables.iter().filter_map(narrow).collect()
     }
 
     pub(super) fn target(&mut self, table: &TableName) -> &mut Target {
@@ -138,8 +95,9 @@ impl PostgresLoad {
 
     /// Writes parents before children, which follow what became of their parents.
     async fn apply(&mut self, change: &ChangeSet) -> Result<()> {
-        self.widen_first(change).await?;
+        self.reshape_first(change).await?;
         self.touched = true;
+        self.novelties.extend(change.novelties.iter().cloned());
         let mut refused: BTreeMap<&StreamName, Refused> = BTreeMap::new();
         for table in change.tables.iter().filter(|table| table.schema.parent.is_none()) {
             let keys = self.timed(table, None).await?;
@@ -174,7 +132,7 @@ impl PostgresLoad {
     }
 }
 
-fn targets(tables: BTreeMap<TableName, Remembered>, replace: bool) -> BTreeMap<TableName, Target> {
+pub(super) fn targets(tables: BTreeMap<TableName, Remembered>, replace: bool) -> BTreeMap<TableName, Target> {
     let target = |(name, remembered): (TableName, Remembered)| {
         let mut target = Target::new(remembered.schema, remembered.rows);
         target.fill = replace.then_some(Fill::Empty);

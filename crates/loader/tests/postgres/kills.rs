@@ -108,6 +108,7 @@ async fn a_widening_killed_anywhere_shows_the_column_as_before_or_as_after_and_c
     const SHADOWS: &str = "SELECT count(*)::text FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid \
         WHERE attname LIKE '\\_clarion%' AND relkind = 'r' OR relname LIKE '\\_clarion\\_wide%'";
     for (point, expected) in [
+        ("postgres.columns_added", "bigint7"),
         ("postgres.shadow_added", "bigint7"),
         ("postgres.shadow_batch", "bigint7"),
         ("postgres.shadow_filled", "bigint7"),

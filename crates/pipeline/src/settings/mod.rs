@@ -5,6 +5,7 @@ mod streams;
 
 use std::collections::BTreeMap;
 
+use clarion_core::Contract;
 pub use clarion_core::Period;
 use clarion_core::Rule;
 use schemars::JsonSchema;
@@ -25,6 +26,8 @@ pub struct CallsSettings {
     pub include: Vec<String>,
     /// Field path = rule. Dots lead into objects, lists are walked.
     pub columns: BTreeMap<String, Rule>,
+    /// What becomes of fields that the tables do not have yet.
+    pub contract: Contract,
 }
 
 /// `[streams.call_details]`
@@ -39,6 +42,8 @@ pub struct CallDetailsSettings {
     pub include: Vec<String>,
     /// Field path = rule. Dots lead into objects, lists are walked.
     pub columns: BTreeMap<String, Rule>,
+    /// What becomes of fields that the tables do not have yet.
+    pub contract: Contract,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +63,7 @@ impl Default for CallsSettings {
             relist: Period::hours(14 * 24),
             include: Vec::new(),
             columns: BTreeMap::new(),
+            contract: Contract::Evolve,
         }
     }
 }
@@ -70,6 +76,7 @@ impl Default for CallDetailsSettings {
             generation_every: Period::hours(30 * 24),
             include: Vec::new(),
             columns: BTreeMap::new(),
+            contract: Contract::Evolve,
         }
     }
 }

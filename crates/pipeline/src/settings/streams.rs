@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use clarion_core::{Declaration, Error, Kind, Result, StreamName, built_in};
+use clarion_core::{Contract, Declaration, Error, Kind, Result, StreamName, built_in};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
@@ -52,6 +52,16 @@ impl StreamsSettings {
             "call_details" => self.call_details.enabled,
             _ => self.declaration(name).is_some_and(|stream| stream.enabled),
         }
+    }
+
+    /// What becomes of fields that the tables do not have, of the streams whose tables may not just evolve.
+    pub fn contracts(&self) -> BTreeMap<StreamName, Contract> {
+        let own = [
+            (StreamName::CALLS, self.calls.contract),
+            (StreamName::CALL_DETAILS, self.call_details.contract),
+        ];
+        let declared = self.declared().map(|stream| (stream.name.clone(), stream.contract));
+        own.into_iter().chain(declared).filter(|(_, contract)| *contract != Contract::Evolve).collect()
     }
 
     /// The names of all streams.

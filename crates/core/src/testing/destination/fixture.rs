@@ -204,7 +204,7 @@ impl Script {
                 tombstones: self.tombstones(),
             },
         ];
-        ChangeSet { tables, rejected: Vec::new(), records: (self.calls.len() + self.deleted.len()) as u64 }
+        ChangeSet { tables, records: (self.calls.len() + self.deleted.len()) as u64, ..ChangeSet::default() }
     }
 
     /// Runs the load on a new handle.

@@ -13,7 +13,8 @@ impl Statements {
                rows bigint NOT NULL, bytes bigint NOT NULL, seconds double precision NOT NULL, \
                loaded_at timestamptz NOT NULL); \
              CREATE TABLE IF NOT EXISTS {changes} (run text NOT NULL, position bigint NOT NULL, \"table\" text NOT NULL, \
-               change text NOT NULL, loaded_at timestamptz NOT NULL)",
+               change text NOT NULL, loaded_at timestamptz NOT NULL, stream text, \"column\" text, from_type text, \
+               to_type text, record bigint)",
             position = self.position_table(),
             tables = self.qualified("_clarion_tables"),
             loads = self.qualified("_clarion_loads"),
@@ -109,12 +110,50 @@ impl Statements {
         ))
     }
 
-    /// `$1` run, `$2` position, `$3` table, `$4` change, `$5` loaded at.
-    pub(in crate::postgres) fn write_schema_change(&self) -> Sql {
+    /// For what an earlier version made.
+    pub(in crate::postgres) fn add_change_columns(&self) -> Sql {
         Sql(format!(
-            "INSERT INTO {} (run, position, \"table\", change, loaded_at) VALUES ($1, $2, $3, $4, $5)",
-            self.qualified("_clarion_schema_changes"),
+            "ALTER TABLE {} ADD COLUMN IF NOT EXISTS stream text, ADD COLUMN IF NOT EXISTS \"column\" text, \
+             ADD COLUMN IF NOT EXISTS from_type text, ADD COLUMN IF NOT EXISTS to_type text, \
+             ADD COLUMN IF NOT EXISTS record bigint",
+            self.changes_table(),
         ))
+    }
+
+    /// `$1` run, `$2` position, `$3` table, `$4` change, `$5` loaded at, `$6` stream, `$7` column, `$8` its type before,
+    /// `$9` and after, `$10` the position of the record that brought it.
+    pub(in crate::postgres) fn write_schema_change(&self) -> Sql {
+        Sql(format!("{} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", self.insert_changes()))
+    }
+
+    /// As `write_schema_change`, if the table has no such change.
+    pub(in crate::postgres) fn write_new_schema_change(&self) -> Sql {
+        Sql(format!(
+            "{} SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 \
+             WHERE NOT EXISTS (SELECT 1 FROM {} WHERE \"table\" = $3 AND change = $4)",
+            self.insert_changes(),
+            self.changes_table(),
+        ))
+    }
+
+    /// Read as JSON, since what an earlier version made has fewer columns.
+    pub(in crate::postgres) fn read_schema_changes(&self) -> Sql {
+        Sql(format!(
+            "SELECT loaded_at, run, \"table\", change, to_jsonb(c) ->> 'stream', to_jsonb(c) ->> 'column', \
+             to_jsonb(c) ->> 'from_type', to_jsonb(c) ->> 'to_type', (to_jsonb(c) ->> 'record')::bigint \
+             FROM {} c ORDER BY loaded_at, position, \"table\", change",
+            self.changes_table(),
+        ))
+    }
+
+    fn insert_changes(&self) -> String {
+        let columns =
+            "run, position, \"table\", change, loaded_at, stream, \"column\", from_type, to_type, record";
+        format!("INSERT INTO {} ({columns})", self.changes_table())
+    }
+
+    fn changes_table(&self) -> String {
+        self.qualified("_clarion_schema_changes")
     }
 
     fn position_table(&self) -> String {

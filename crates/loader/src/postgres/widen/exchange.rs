@@ -4,10 +4,11 @@ use clarion_core::{Error, Kind, Result, Retry, TableSchema, fault};
 use sqlx::postgres::PgDatabaseError;
 
 use super::super::errors::{is_lock_timeout, is_passing};
+use super::super::history;
 use super::super::sql::{Shadow, Sql};
 use super::dependents::{Carried, Dependent, Transposed, carried, dependents, transposed};
 use super::{DOING, Widening};
-use crate::evolve::describe_changes;
+use crate::evolve::schema_changes;
 
 impl Widening<'_> {
     /// Whether the exchange would succeed, found out by doing it to empty shadows; nothing of it stays.
@@ -106,19 +107,10 @@ impl Widening<'_> {
 
     async fn remember(&mut self) -> Result<()> {
         let schema = widened(self.known, &self.shadows);
-        let text = serde_json::to_string(&schema)
-            .map_err(|error| Error::new(Kind::Corrupt, "a schema cannot be written").source(error))?;
-        let query = self.statements.write_schema().query().bind(schema.table.as_str()).bind(text);
-        self.session.execute(query, DOING).await?;
-        for change in describe_changes(Some(self.known), &schema) {
-            let query = self.statements.write_schema_change().query();
-            let query = query
-                .bind(self.spec.run_id.as_str())
-                .bind(self.spec.from.pack() + 1)
-                .bind(schema.table.as_str())
-                .bind(change)
-                .bind(self.spec.loaded_at);
-            self.session.execute(query, DOING).await?;
+        history::remember(self.session, self.statements, &schema).await?;
+        for change in schema_changes(Some(self.known), &schema) {
+            let change = change.brought_by(self.novelties);
+            history::write_early(self.session, self.statements, self.spec, &change).await?;
         }
         Ok(())
     }

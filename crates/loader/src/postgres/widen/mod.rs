@@ -12,7 +12,7 @@ mod dependents;
 mod exchange;
 mod fill;
 
-use clarion_core::{Error, Kind, LoadSpec, Result, TableName, TableSchema, fault};
+use clarion_core::{Error, Kind, LoadSpec, Novelty, Result, TableName, TableSchema, fault};
 
 use super::begin;
 use super::columns::PgType;
@@ -50,6 +50,8 @@ pub(super) struct Widening<'a> {
     /// The table as the server has it.
     pub(super) known: &'a TableSchema,
     pub(super) shadows: Vec<Shadow>,
+    /// Which records brought it.
+    pub(super) novelties: &'a [Novelty],
 }
 
 impl Widening<'_> {
