@@ -26,6 +26,7 @@ mod quota;
 mod real_data;
 mod rejected;
 mod replay;
+mod sample;
 mod schema;
 mod service;
 mod signals;

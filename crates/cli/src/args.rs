@@ -142,6 +142,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ID")]
         call: String,
     },
+    /// Fetch one page of a stream and show it; nothing is stored but the request's place in the quota
+    #[command(after_help = SAMPLE_EXAMPLES)]
+    Sample(SampleArgs),
     /// Compare source, journal and destinations; exit code 0 only if they agree. Changes nothing, runs beside a writer
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify {
@@ -171,6 +174,12 @@ Examples:
   clarion run
   CLARION__SCHEDULE__EVERY=1h clarion run --log-format json
   curl http://127.0.0.1:8090/metrics";
+
+const SAMPLE_EXAMPLES: &str = "\
+Examples:
+  clarion sample teams                  what the endpoint sends, and the columns it would become
+  clarion sample people --suggest       of a [[streams.custom]]: where records and metadata may be
+  clarion sample crm_deals --parent 006A000001";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:
@@ -212,6 +221,21 @@ pub(crate) enum ConfigCommand {
     Show,
     /// The JSON schema of the configuration
     Schema,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SampleArgs {
+    /// A stream, built in or of `[[streams.custom]]`
+    pub(crate) stream: String,
+    /// Records to ask for and to show
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) limit: u32,
+    /// Show where in the answer there may be records and metadata
+    #[arg(long)]
+    pub(crate) suggest: bool,
+    /// What `{parent}` stands for [default: the first that is known, else the first that the vendor lists]
+    #[arg(long, value_name = "ID")]
+    pub(crate) parent: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -107,7 +107,7 @@ fn own_folder(effective: &Effective, of: &str, url: &url::Url) -> PathBuf {
 }
 
 /// The machine's clock. In a build with fail points `CLARION_TEST_NOW` sets it, so that weeks pass at once under test.
-fn clock() -> Arc<dyn Clock> {
+pub(crate) fn clock() -> Arc<dyn Clock> {
     #[cfg(feature = "failpoints")]
     if let Some(now) = crate::settings::from_environment("CLARION_TEST_NOW") {
         let now = clarion_core::parse_timestamp(&now).expect("CLARION_TEST_NOW is a time");
@@ -129,9 +129,19 @@ pub(crate) fn source(
     observer: &Arc<dyn Observer>,
     rules: &Arc<Rules>,
 ) -> Result<Arc<dyn Source>> {
-    let settings = effective.settings.source.clone();
-    let source = ClariSource::new(settings, credentials, store, clock(), observer.clone())?;
+    let source = vendor(effective, credentials, store, observer)?;
     Ok(Arc::new(Ruled::new(source, rules.clone())))
+}
+
+/// The same where more is asked of it than the port has.
+pub(crate) fn vendor(
+    effective: &Effective,
+    credentials: Credentials,
+    store: Arc<Store>,
+    observer: &Arc<dyn Observer>,
+) -> Result<ClariSource> {
+    let settings = effective.settings.source.clone();
+    ClariSource::new(settings, credentials, store, clock(), observer.clone())
 }
 
 /// Opens nothing: a destination that is down must not keep extraction from running.

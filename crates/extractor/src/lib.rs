@@ -21,7 +21,7 @@ mod streams;
 mod transport;
 mod usage;
 
-pub use declared::check;
+pub use declared::{Sample, Suggestions, check};
 pub use settings::{Credentials, SourceSettings};
 pub use source::ClariSource;
 pub use transport::{Answer, Ask, Fault, Place, Transport};

@@ -10,7 +10,7 @@ use clarion_core::{
 
 use crate::classify;
 use crate::client::{ForeignTransport, HttpTransport};
-use crate::declared::Declared;
+use crate::declared::{Declared, Sample};
 use crate::exchange::{Absent, Errand, Exchange, Reply};
 use crate::gate::Gate;
 use crate::listing::Calls;
@@ -81,6 +81,14 @@ impl ClariSource {
         let calls = Calls::new(Arc::clone(&home), Arc::clone(&observer));
         let declared = Declared { home: Arc::clone(&home), abroad, base: settings.url()? };
         Ok(Self { exchange: home, calls, declared })
+    }
+}
+
+/// For those who look at the API rather than read it.
+impl ClariSource {
+    /// One page of a stream, and where in it there may be records. It passes the gate like any other request.
+    pub async fn sample(&self, ask: ReadRequest<'_>) -> Result<Sample> {
+        self.declared.sample(ask).await
     }
 }
 

@@ -12,6 +12,7 @@ mod load;
 mod plan;
 mod purge;
 mod run;
+mod sample;
 mod schema;
 mod simulator;
 mod status;
@@ -65,6 +66,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         Command::Journal { command } => journal::run(args, *command).await,
         Command::Schema { command } => schema::run(args, command).await,
         Command::Purge { call } => purge::run(args, call).await,
+        Command::Sample(options) => sample::run(args, options).await,
         Command::Verify { sample } => verify::run(args, *sample).await,
         Command::Config { show } => config::run(args, *show),
         Command::Completions { shell } => completions::run(*shell),

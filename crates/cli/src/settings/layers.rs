@@ -75,6 +75,8 @@ fn unreadable(error: &config::ConfigError) -> Error {
 mod tests {
     use std::fs;
 
+    use clarion_core::{Contract, Period};
+
     use super::*;
 
     fn in_repository(file: &str) -> PathBuf {
@@ -110,6 +112,9 @@ mod tests {
             ("[sorce]\nconcurrency = 8", "sorce", "`source`"),
             ("[[destinations]]\nnmae = \"x\"", "destinations[0].nmae", "`name`"),
             ("[streams.calls]\nrelst = \"1d\"", "streams.calls.relst", "`relist`"),
+            ("[streams.teems]\nevery = \"1h\"", "streams.teems", "`teams`"),
+            ("[streams.teams]\nevry = \"1h\"", "streams.teams.evry", "`every`"),
+            ("[[streams.custom]]\nrecord = \"$\"", "streams.custom[0].record", "`records`"),
             ("[schedule]\ntimezon = \"UTC\"", "schedule.timezon", "`timezone`"),
             ("[server]\nbnid = \"\"", "server.bnid", "`bind`"),
             ("[[alerts]]\nstale_afer = \"1h\"", "alerts[0].stale_afer", "`stale_after`"),
@@ -119,6 +124,78 @@ mod tests {
             assert!(error.to_string().contains(key), "{error}");
             assert!(error.to_string().contains("clarion.toml"), "{error}");
             assert!(error.way_out().is_some_and(|hint| hint.contains(nearest)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_streams_keys_are_laid_over_its_built_in_declaration() {
+        let text = r#"
+            [streams.teams]
+            every = "1h"
+            contract = "freeze"
+            records = "$.items[*]"
+            [streams.user_stats.params]
+            team = "{now-1}"
+            [streams.users]
+            enabled = false
+            [[streams.custom]]
+            name = "people"
+            path = "/users"
+            params = { from = "{now-30}" }
+            records = "$.users[*]"
+            metadata = "$.pagination"
+            paging = "none"
+            key = "id"
+            cursor = ""
+            parent = ""
+            every = "24h"
+            [[streams.custom]]
+            name = "notes"
+            url = "https://x.example/{parent}"
+            headers = { Authorization = "own" }
+            paging = "next_link"
+            next_path = "$.next"
+            key = ["person", "id"]
+            parent = "people"
+        "#;
+        let streams = load_text(text).expect("the configuration is good").effective.settings.streams;
+        let find = |name: &'static str| {
+            streams.declaration(&clarion_core::StreamName::of(name)).expect("there is such a stream")
+        };
+        let teams = find("teams");
+        assert_eq!((teams.path.as_str(), teams.records.as_str()), ("/teams", "$.items[*]"));
+        assert_eq!((teams.every, teams.contract), (Period::hours(1), Contract::Freeze));
+        let params: Vec<_> =
+            find("user_stats").params.iter().map(|(name, text)| format!("{name}={text}")).collect();
+        assert_eq!(params, ["from={from}", "team={now-1}", "to={to}"], "laid over, not replaced");
+        assert!(!find("users").enabled && find("topics").enabled);
+        assert_eq!(find("people").params["from"], "{now-30}");
+        assert_eq!(find("notes").key.names(), ["person", "id"]);
+        assert_eq!(streams.names().last().map(ToString::to_string).as_deref(), Some("notes"));
+    }
+
+    #[test]
+    fn a_stream_that_cannot_work_is_refused_by_its_name_and_key() {
+        let custom = |keys: &str| format!("[[streams.custom]]\nname = \"people\"\npath = \"/users\"\n{keys}");
+        for (text, named) in [
+            (custom("records = \"users\""), "JSONPath"),
+            (custom("params = { from = \"{yesterday}\" }"), "{yesterday}"),
+            (custom("parent = \"nobody\""), "nobody"),
+            (custom("url = \"https://x\""), "path"),
+            (custom("date_format = \"YYYY\""), "YYYY"),
+            (custom("date_unit = \"moon\""), "date_unit"),
+            (custom("paging = \"cursor\""), "cursor_path"),
+            (custom("headers = { X-Api-Key = \"k\" }"), "x-api-key"),
+            (custom("").replace("people", "users"), "users"),
+            (custom("").replace("people", "call_participants"), "call_participants"),
+            (custom("").replace("people", "_clarion_loads"), "_clarion_loads"),
+            (custom("").replace("people", "People"), "People"),
+            ("[[streams.custom]]\npath = \"/users\"".to_owned(), "name"),
+            ("[streams.teams]\npath = \"teams\"".to_owned(), "path"),
+        ] {
+            let error = load_text(&text).err().expect("it cannot work");
+            assert_eq!(error.kind(), Kind::Config);
+            assert!(error.chain().contains(named), "{named}: {}", error.chain());
         }
     }
 

@@ -3,6 +3,8 @@
 mod asking;
 mod cut;
 mod pages;
+mod sample;
+mod suggest;
 mod walk;
 
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 use clarion_core::{Declaration, PageSink, ReadEnd, ReadRequest, Result, fault};
 use reqwest::Url;
 
+pub use self::sample::Sample;
+pub use self::suggest::Suggestions;
 use self::walk::Walk;
 use crate::exchange::Exchange;
 

@@ -1,6 +1,7 @@
 //! One read: pages asked for, cut and passed on, until the last.
 
-use clarion_core::{Error, Event, Kind, PageSink, ReadEnd, ReadRequest, Result, Timestamp};
+use bytes::Bytes;
+use clarion_core::{Error, Event, Kind, PageSink, ReadEnd, ReadRequest, Result, SourceRecord, Timestamp};
 use reqwest::Url;
 
 use super::cut::{Cutter, Page};
@@ -8,6 +9,7 @@ use super::pages::{Next, Pages};
 use super::{Declared, asking, is_same_host};
 use crate::client::below;
 use crate::exchange::{Absent, Errand, Reply};
+use crate::records::Unreadable;
 use crate::transport::{Ask, Place};
 
 pub(super) struct Walk<'r> {
@@ -73,25 +75,45 @@ impl<'r> Walk<'r> {
     }
 
     async fn fetch(&self, ask: &Ask) -> Result<Reply<Page>> {
+        self.send(ask, self.pages.is_divisible(), |body| self.cutter.page(body)).await
+    }
+
+    pub(super) fn first_page(&mut self) -> Result<Ask> {
+        let params = match self.pages.next()? {
+            Some(Next::Params(params)) => params,
+            _ => Vec::new(),
+        };
+        self.ask(Next::Params(params))
+    }
+
+    /// The records of one page.
+    pub(super) fn cut(&self, body: &Bytes) -> Result<Vec<SourceRecord>> {
+        match self.cutter.page(body) {
+            Ok(page) => Ok(page.rows),
+            Err(Unreadable::Wrong(error)) => Err(error),
+            Err(Unreadable::NoJson) => Err(Error::new(Kind::Remote, "the answer is not whole JSON")),
+        }
+    }
+
+    pub(super) async fn send<T>(
+        &self,
+        ask: &Ask,
+        divisible: bool,
+        read: impl Fn(&Bytes) -> Result<T, Unreadable>,
+    ) -> Result<Reply<T>> {
         let stream = self.request.stream;
         let absent = match (stream.by_id || !stream.parent.is_empty(), stream.in_contract) {
             (true, true) => Absent::Record,
             (false, true) => Absent::Nothing,
             (_, false) => Absent::Endpoint,
         };
-        let errand = Errand {
-            stream: &stream.name,
-            purpose: self.request.purpose,
-            ask,
-            divisible: self.pages.is_divisible(),
-            absent,
-        };
+        let errand = Errand { stream: &stream.name, purpose: self.request.purpose, ask, divisible, absent };
         let way = self.declared.way_to(&self.here);
-        way.run(errand, |body| self.cutter.page(body)).await
+        way.run(errand, read).await
     }
 
     /// Without the record that was asked for, or for a parent that is gone; else there is no such endpoint.
-    fn missing(&self, status: u16) -> ReadEnd {
+    pub(super) fn missing(&self, status: u16) -> ReadEnd {
         let stream = self.request.stream;
         let is_one_of_many = stream.by_id || !stream.parent.is_empty();
         if status == 404 && is_one_of_many { ReadEnd::Missing } else { ReadEnd::Unavailable { status } }
