@@ -11,6 +11,7 @@ mod backfill;
 mod bad_input;
 mod commands;
 mod crash;
+mod custom;
 mod declared;
 mod deletes;
 mod faults;

@@ -35,7 +35,7 @@ fn says(ran: &Ran, text: &str) -> bool {
 
 /// A workspace with these streams of its own.
 fn with_streams(url: &str, streams: &str) -> Workspace {
-    Workspace::new(url, Layout { more: streams.to_owned(), ..Layout::default() })
+    Workspace::new(url, Layout { declared: true, more: streams.to_owned(), ..Layout::default() })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -188,7 +188,7 @@ pub(crate) fn lake_location(
     }
 }
 
-fn make_normaliser(settings: &Settings) -> MakeNormaliser {
+pub(crate) fn make_normaliser(settings: &Settings) -> MakeNormaliser {
     let declared = settings.streams.declared();
     let keys: StreamKeys =
         declared.map(|stream| (stream.name.clone(), stream.key.names().to_vec())).collect();

@@ -8,11 +8,10 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use clarion_core::{
     Bindings, Clock, Declaration, Entry, Error, Item, Kind, Observer, Op, Paging, Position, Purpose, ReadEnd,
-    ReadRequest, RunId, Silent, Source as _, SourceRecord, StateStore as _, Stop, StreamName, TableSchema,
-    Timestamp,
+    ReadRequest, Rules, RunId, Silent, Source as _, SourceRecord, StateStore as _, Stop, StreamName,
+    TableSchema, Timestamp,
 };
 use clarion_extractor::{ClariSource, Sample};
-use clarion_loader::{Normaliser, StreamKeys};
 use clarion_state_store::Store;
 
 use crate::args::{Args, SampleArgs};
@@ -49,6 +48,7 @@ struct Sampler<'e> {
     effective: &'e Effective,
     store: Arc<Store>,
     source: ClariSource,
+    rules: Rules,
     clock: Arc<dyn Clock>,
 }
 
@@ -60,7 +60,8 @@ impl<'e> Sampler<'e> {
         let store = Arc::new(store);
         let observer: Arc<dyn Observer> = Arc::new(Silent);
         let source = wiring::vendor(effective, credentials, store.clone(), &observer)?;
-        Ok(Self { effective, store, source, clock })
+        let rules = wiring::rules(&effective.settings, &effective.data_dir)?;
+        Ok(Self { effective, store, source, rules, clock })
     }
 
     async fn take(&self, options: &SampleArgs) -> clarion_core::Result<(Declaration, Sample)> {
@@ -70,7 +71,10 @@ impl<'e> Sampler<'e> {
             None if stream.parent.is_empty() => None,
             None => Some(self.parent_of(&stream).await?),
         };
-        let sample = self.ask(&stream, parent).await?;
+        let mut sample = self.ask(&stream, parent).await?;
+        // What may not be kept is not shown either.
+        let ruled = |record| self.rules.apply(&stream.name, record);
+        sample.records = sample.records.into_iter().map(ruled).collect();
         Ok((stream, sample))
     }
 
@@ -134,16 +138,14 @@ impl<'e> Sampler<'e> {
 
     /// The tables that the records would fill.
     fn columns(&self, stream: &Declaration, records: &[SourceRecord]) -> BTreeMap<String, Vec<Column>> {
-        let declared = self.effective.settings.streams.declared();
-        let keys: StreamKeys =
-            declared.map(|stream| (stream.name.clone(), stream.key.names().to_vec())).collect();
         let now = self.clock.now();
         let entries: Vec<Entry> = latest(records).map(|record| entry(stream, record, now)).collect();
         let run_id = RunId::new("sample");
         let position = Position { segment: 1, line: 0 };
         let items: Vec<Item<'_>> =
             entries.iter().map(|entry| Item { entry, position, run_id: &run_id, gone: None }).collect();
-        let change = Normaliser::with_keys(&BTreeMap::new(), now, keys).normalise(&items);
+        let make = wiring::make_normaliser(&self.effective.settings);
+        let change = make(&BTreeMap::new(), now).normalise(&items);
         change.tables.iter().map(|table| columns_of(&table.schema)).collect()
     }
 }

@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(of(r#"{"call":{"id":1}}"#).0, ["$.call 1 object"]);
         assert_eq!(
             of(r#"{"it's odd":{"a b":[1]},"9":[{}]}"#).0,
-            [r"$['it\'s odd'] 1 object", r"$['it\'s odd']['a b'][*] 1 values", "$['9'][*] 1 objects"]
+            [r"$['it\'s odd'] 1 object", "$['9'][*] 1 objects", r"$['it\'s odd']['a b'][*] 1 values"]
         );
         let deep = of(r#"{"data":{"people":[{"id":1}],"next":"x"},"ok":true}"#);
         assert_eq!(deep.0, ["$.data 1 object", "$.data.people[*] 1 objects"]);

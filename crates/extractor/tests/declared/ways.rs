@@ -156,6 +156,30 @@ async fn windows_and_dates_are_written_as_declared_and_stand_in_the_record() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_host_has_a_pace_of_its_own_and_takes_nothing_of_the_vendors() {
+    let wire = Wire::new(|ask| {
+        let page: u32 = param(ask, "page").unwrap().parse().unwrap();
+        (200, format!(r#"{{"people":{}}}"#, list((page - 1) * 3..(page * 3).min(16))))
+    });
+    let rig = Rig::new(wire.clone(), 9.0);
+    let elsewhere = Declaration {
+        path: String::new(),
+        url: "https://elsewhere.example/people".to_owned(),
+        paging: Paging::Page,
+        ..people()
+    };
+    let begun = tokio::time::Instant::now();
+    read_declared(&rig.source, &elsewhere, &Bindings::default()).await.unwrap();
+    let requests = u32::try_from(wire.asked().len()).unwrap();
+    assert_eq!(requests, 7, "the last one shows that there is no more");
+    assert!(begun.elapsed().as_secs_f64() >= f64::from(requests - 1) / 2.0, "{:?}", begun.elapsed());
+    assert_eq!((rig.source.usage().total, rig.ledger.0.lock().unwrap().grants), (0, 0));
+    rig.source.halt();
+    let halted = read_declared(&rig.source, &elsewhere, &Bindings::default()).await.unwrap_err();
+    assert_eq!(halted.kind(), Kind::Interrupted);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_may_pass_is_tried_again() {
     let mut answers = 0;
     let wire = Wire::new(move |_| {

@@ -1,0 +1,146 @@
+//! Streams of the user's own, end to end: from configuration to rows, from the vendor's host and from another.
+
+use serde_json::Value;
+
+use crate::harness::{Layout, Ran, Workspace, lake_tables, simulate, small, snapshot, warehouse_tables};
+
+const PLAYED: &str = r#"
+[[streams.custom]]
+name = "lists"
+path = "/playlists"
+params = { since = "{now-30}" }
+records = "$.playlists[*]"
+metadata = "$.pagination"
+paging = "skip"
+page_size = 2
+
+[[streams.custom]]
+name = "played"
+path = "/playlists/{parent}/calls"
+records = "$.calls[?@.status == 'POST_PROCESSING_DONE']"
+adds = { list = "{parent}", day = "{now}" }
+date_format = "yyyy"
+paging = "skip"
+page_size = 3
+key = ["list", "id"]
+parent = "lists"
+"#;
+
+async fn both(url: &str, more: &str) -> Workspace {
+    Workspace::new(url, Layout { more: more.to_owned(), ..Layout::both().await })
+}
+
+fn texts(rows: &[Value], column: &str) -> Vec<String> {
+    let mut texts: Vec<String> = rows.iter().map(|row| row[column].as_str().unwrap().to_owned()).collect();
+    texts.sort();
+    texts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_and_its_children_become_tables_and_cost_nothing_when_not_due() {
+    let simulator = simulate(small(40)).await;
+    let control = simulator.control();
+    let workspace = both(&simulator.url(), PLAYED).await;
+    workspace.sync();
+    let lists = control.collection("playlists");
+    let mut expected = Vec::new();
+    for list in &lists {
+        for id in list["call_ids"].as_array().unwrap() {
+            let call = control.truth_of(id.as_str().unwrap());
+            if call.is_some_and(|call| call["status"] == "POST_PROCESSING_DONE") {
+                expected.push(id.as_str().unwrap().to_owned());
+            }
+        }
+    }
+    expected.sort();
+    let tables = lake_tables(&workspace.lake());
+    assert_eq!(texts(&tables["lists"], "id").len(), lists.len());
+    assert!(
+        tables["lists"].iter().all(|row| row["_metadata"]["matched"] == lists.len()),
+        "{:?}",
+        tables["lists"]
+    );
+    assert_eq!(texts(&tables["played"], "id"), expected);
+    assert!(
+        !expected.is_empty() && tables["played"].iter().all(|row| row["day"].as_str().unwrap().len() == 4)
+    );
+    if let Some(database) = workspace.warehouse() {
+        let warehouse = warehouse_tables(database).await;
+        for table in ["lists", "played"] {
+            assert_eq!(texts(&warehouse[table], "id"), texts(&tables[table], "id"), "{table}");
+        }
+    }
+    let since = control.requests().iter().find_map(|request| request.param("since").map(str::to_owned));
+    assert_eq!(since.map(|day| day.len()), Some("2026-11-20".len()));
+
+    let before = (snapshot(&workspace.journal()), snapshot(&workspace.lake()));
+    control.reset_log();
+    workspace.sync();
+    assert_eq!(control.count_of("/playlists"), 0, "it is not due");
+    assert!(before == (snapshot(&workspace.journal()), snapshot(&workspace.lake())), "something was written");
+}
+
+fn people(url: &str, headers: &str) -> String {
+    format!(
+        "[[streams.custom]]\nname = \"people\"\nurl = \"{url}/users\"\nheaders = {headers}\n\
+         records = \"$.users[*]\"\nkey = \"id\"\n"
+    )
+}
+
+fn says(ran: &Ran, text: &str) -> bool {
+    ran.stdout.contains(text) || ran.stderr.contains(text)
+}
+
+/// The other host would take the vendor's credentials, if it got them.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_host_is_read_with_its_own_headers_and_never_with_the_credentials() {
+    let (vendor, other) = (simulate(small(10)).await, simulate(small(5)).await);
+    let own = r#"{ X-Api-Key = "demo", X-Api-Password = "demo" }"#;
+    let workspace = both(&vendor.url(), &people(&other.url(), own)).await;
+    let ran = workspace.sync();
+    let people_of =
+        |workspace: &Workspace| lake_tables(&workspace.lake()).remove("people").unwrap_or_default();
+    assert_eq!(texts(&people_of(&workspace), "id"), texts(&other.control().collection("users"), "id"));
+    assert_eq!(other.control().count(), 1);
+    let used = workspace.run(&["status"]).expect(0).json["quota"]["used"].as_u64().unwrap();
+    assert_eq!(used, vendor.control().count(), "nothing of the vendor's quota");
+    assert_eq!(ran.json["requests"]["total"], vendor.control().count());
+
+    // Without headers of its own it refuses; the vendor's streams are loaded all the same.
+    let bare = both(&vendor.url(), &people(&other.url(), "{}")).await;
+    other.control().reset_log();
+    let ran = bare.run(&["sync"]);
+    let asked = other.control().requests();
+    assert_eq!(
+        asked.iter().map(|request| request.status).collect::<Vec<_>>(),
+        [401],
+        "the credentials went along"
+    );
+    assert!(says(&ran, "people") && says(&ran, "headers"), "{}{}", ran.stdout, ran.stderr);
+    assert!(people_of(&bare).is_empty());
+    let calls = lake_tables(&bare.lake()).remove("calls").unwrap_or_default();
+    assert!(!calls.is_empty(), "{}{}", ran.stdout, ran.stderr);
+    assert_ne!(ran.code, 5, "it is no refusal of the credentials");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_of_a_stream_are_shown_nowhere() {
+    let other = simulate(small(5)).await;
+    let vendor = simulate(small(5)).await;
+    let own = r#"{ X-Api-Key = "demo", X-Api-Password = "demo", X-Own = "own-secret-1" }"#;
+    let workspace = both(&vendor.url(), &people(&other.url(), own)).await;
+    for arguments in
+        [&["config", "show"][..], &["sync", "-vv"], &["sample", "people"], &["status"], &["streams"]]
+    {
+        let ran = workspace.run(arguments).expect(0);
+        assert!(!says(&ran, "own-secret-1"), "{arguments:?} shows it");
+    }
+    let shown = workspace.run_plain(&["config", "show"]).expect(0);
+    assert!(
+        says(&shown, "streams.custom[0].headers.X-Own") || says(&shown, "streams.custom[0].headers.x-own")
+    );
+    for path in crate::harness::files(&workspace.path().join("data")) {
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("own-secret-1"), "{} holds it", path.display());
+    }
+}
