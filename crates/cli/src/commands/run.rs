@@ -61,12 +61,9 @@ fn workspace(effective: &Effective) -> String {
 }
 
 fn watchers(settings: &Settings, schedule: &Schedule, clock: &dyn Clock) -> Result<Watchers> {
-    let streams = [
-        ("calls", settings.streams.calls.enabled),
-        ("call_details", settings.streams.call_details.enabled),
-        ("users", settings.streams.is_enabled(&StreamName::USERS)),
-    ];
-    let streams: Vec<&str> = streams.into_iter().filter(|stream| stream.1).map(|stream| stream.0).collect();
+    let mut streams = settings.streams.names();
+    streams.retain(|stream| settings.streams.is_enabled(stream));
+    let streams: Vec<&str> = streams.iter().map(StreamName::as_str).collect();
     let destinations: Vec<&str> = settings.destinations.iter().map(|settings| &*settings.name).collect();
     let stale_after = (schedule.interval(clock.now()) * 2).max(STALE_AT_LEAST);
     Ok(Watchers {
