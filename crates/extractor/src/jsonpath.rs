@@ -207,6 +207,8 @@ impl From<Vec<Self>> for Item<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn found(path: &str, body: &'static str) -> Vec<&'static str> {
@@ -259,6 +261,17 @@ mod tests {
     fn what_is_no_path_is_a_mistake_of_the_configuration() {
         for path in ["", "users", "$.", "$[", "$.a[?]"] {
             assert_eq!(Path::parse(path).expect_err(path).kind(), Kind::Config);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_path_or_an_error(text in r#"\$[$.\[\]*?@'"ab0-9():,=<>!&|\- ]{0,24}"#) {
+            let root = Item::of(Node::parse(br#"{"a":[1,{"b":"x"},[null]],"b":{"a":2.5}}"#).expect("JSON"));
+            if let Ok(path) = Path::parse(&text) {
+                path.find(&root);
+                path.may_be_empty(&root);
+            }
         }
     }
 }

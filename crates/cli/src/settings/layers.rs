@@ -192,6 +192,7 @@ mod tests {
             (custom("").replace("people", "People"), "People"),
             ("[[streams.custom]]\npath = \"/users\"".to_owned(), "name"),
             ("[streams.teams]\npath = \"teams\"".to_owned(), "path"),
+            ("[streams.teams]\nname = \"squads\"".to_owned(), "streams.teams"),
         ] {
             let error = load_text(&text).err().expect("it cannot work");
             assert_eq!(error.kind(), Kind::Config);

@@ -1,10 +1,16 @@
 //! The effective configuration, key by key, with secrets masked and origins named.
 
+use std::sync::LazyLock;
+
+use clarion_core::Declaration;
 use config::{Map, Value, ValueKind};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::{Loaded, from_environment};
+
+/// Keys of a stream that are always shown.
+const TELLING: [&str; 3] = ["enabled", "every", "contract"];
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
@@ -59,21 +65,21 @@ fn visit(value: &Json, given: Option<&Value>, key: String, lines: &mut Vec<Line>
             let origin =
                 given.map_or("default", |given| given.origin().unwrap_or("the environment")).to_owned();
             // A stream has many keys that most streams leave empty.
-            let is_idle = given.is_none() && key.starts_with("streams.") && is_empty(value);
-            if !is_idle {
+            if given.is_some() || !is_idle(&key, value) {
                 lines.push(Line { value: masked(&key, value), key, origin });
             }
         }
     }
 }
 
-fn is_empty(value: &Json) -> bool {
-    match value {
-        Json::String(text) => text.is_empty(),
-        Json::Object(fields) => fields.is_empty(),
-        Json::Array(items) => items.is_empty(),
-        _ => false,
-    }
+/// A key of a declared stream that says what every declaration says that does not mention it.
+fn is_idle(key: &str, value: &Json) -> bool {
+    static DEFAULTS: LazyLock<Json> =
+        LazyLock::new(|| serde_json::to_value(Declaration::default()).unwrap_or_default());
+    let Some((_, name)) = key.strip_prefix("streams.").and_then(|path| path.split_once('.')) else {
+        return false;
+    };
+    !TELLING.contains(&name) && DEFAULTS.get(name) == Some(value)
 }
 
 /// The value, without the password of a URL and without header values.

@@ -144,8 +144,13 @@ impl<'de> Visitor<'de> for Read {
                     let known = settings.built_in.iter_mut().find(|stream| stream.name.as_str() == name);
                     let place =
                         known.ok_or_else(|| A::Error::custom(format!("there is no stream {name}")))?;
-                    let own_name = place.name.clone();
-                    *place = Declaration { name: own_name, ..map.next_value()? };
+                    let declared: Declaration = map.next_value()?;
+                    if declared.name != place.name {
+                        return Err(A::Error::custom(format!(
+                            "the name of streams.{name} cannot be changed"
+                        )));
+                    }
+                    *place = declared;
                 }
             }
         }
