@@ -160,6 +160,28 @@ async fn a_sync_killed_at_any_step_is_made_good_by_the_next() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compaction_or_a_purge_killed_at_any_step_is_finished_by_the_next() {
+    for point in ["journal.rewriting", "journal.rewritten", "parquet.manifest", "parquet.op"] {
+        let Some(scene) = Scene::set(12).await else { return };
+        scene.workspace.sync();
+        scene.edit("second version");
+        scene.workspace.sync();
+        let call = scene.control().call_ids().remove(0);
+        let purge = ["purge", "--call", &call];
+        let command = if point.starts_with("journal") { &["journal", "compact"][..] } else { &purge };
+        let death = format!("{point}=return");
+        let killed = scene.workspace.run_with_env(&[("FAILPOINTS", &death)], command);
+        assert_eq!(killed.signal, Some(9), "{point}: {}", killed.stderr);
+        scene.workspace.run(command).expect(0);
+        scene.workspace.run(&purge).expect(0);
+        assert_eq!(found(&scene, &call), Vec::<String>::new(), "{point}");
+        scene.control().edit(Edit::Delete(call));
+        scene.workspace.sync();
+        scene.assert_whole().await;
+    }
+}
+
 /// The tests above must be able to fail.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segment_that_never_came_into_the_bucket_is_found_out() {

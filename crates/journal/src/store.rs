@@ -65,6 +65,11 @@ impl Store {
         &*self.shelf
     }
 
+    /// Whether others may write to the journal whom this machine's lock does not keep out.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.claim.is_some()
+    }
+
     /// The identity's file or object, for messages.
     pub(crate) fn identity(&self) -> String {
         self.shelf.shown(IDENTITY)
@@ -84,7 +89,7 @@ impl Store {
     pub(crate) fn id(&self, look: impl FnOnce() -> Result<Option<JournalId>>) -> Result<Option<JournalId>> {
         let mut known = self.id.lock().unwrap_or_else(PoisonError::into_inner);
         // On the own disk looking is cheap, and somebody may have exchanged the folder.
-        if known.is_none() || self.claim.is_none() {
+        if known.is_none() || !self.is_shared() {
             *known = look()?;
         }
         Ok(known.clone())

@@ -44,6 +44,11 @@ impl Writer {
         matches!(self.open, Open::Records(_))
     }
 
+    /// Whether nothing was appended since the last cut, and nothing went wrong.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.open, Open::Nothing)
+    }
+
     /// Appends a record and says how many raw bytes are open.
     pub(crate) fn append(&mut self, store: &Store, fence: Fence, entry: &Entry) -> Result<u64> {
         spool::check(entry)?;

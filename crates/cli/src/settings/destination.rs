@@ -10,7 +10,8 @@ pub(crate) struct DestinationSettings {
     /// Unique; what `--destination` takes.
     pub(crate) name: String,
     pub(crate) kind: DestinationKind,
-    /// `file://folder` for Parquet, `postgres://…` for Postgres.
+    /// `file://folder`, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix` for Parquet, `postgres://…`
+    /// for Postgres.
     pub(crate) url: String,
     /// The environment variable that holds the URL, where it has a password.
     pub(crate) url_env: String,
