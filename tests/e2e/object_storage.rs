@@ -83,6 +83,24 @@ async fn journal_and_lake_in_buckets_are_all_that_folders_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn folders_that_are_copied_into_buckets_go_on_there() {
+    let Some(scene) = Scene::set(12).await else { return };
+    let in_buckets = scene.workspace.config();
+    let in_folders = in_buckets.split("[journal]").next().unwrap();
+    scene.workspace.write_config(&format!("{in_folders}[streams.calls]\nrelist = \"500d\"\n"));
+    scene.workspace.sync();
+    scene.buckets.fill(&scene.workspace);
+    scene.workspace.write_config(&in_buckets);
+    scene.control().reset_log();
+    scene.workspace.sync();
+    assert_eq!(scene.control().count_of("/call-details"), 0, "nothing is fetched again");
+    scene.assert_whole().await;
+    scene.edit("after the move");
+    scene.workspace.sync();
+    scene.assert_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn outside_readers_read_the_lake_from_the_bucket() {
     let Some(scene) = Scene::set(24).await else { return };
     scene.workspace.sync();

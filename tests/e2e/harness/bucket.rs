@@ -5,7 +5,7 @@ use std::fs;
 
 use clarion_object_storage::{Bucket, testing};
 
-use super::{Layout, Workspace};
+use super::{Layout, Workspace, files};
 
 /// Journal and lake of one workspace.
 pub(crate) struct Buckets {
@@ -51,6 +51,17 @@ impl Buckets {
             let path = workspace.path().join("data").join(name);
             fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the folder can be made");
             fs::write(path, bytes).expect("the folder is writable");
+        }
+    }
+
+    /// Puts what a workspace without buckets has on disk into the buckets, as any copying tool does.
+    pub(crate) fn fill(&self, workspace: &Workspace) {
+        for (folder, url) in [(workspace.journal(), &self.journal), (workspace.lake(), &self.lake)] {
+            for path in files(&folder) {
+                let name = path.strip_prefix(&folder).expect("it lies below").to_string_lossy().into_owned();
+                let bytes = fs::read(&path).expect("the file can be read");
+                open(url).put(&name, bytes.into()).expect("the bucket can be written");
+            }
         }
     }
 
