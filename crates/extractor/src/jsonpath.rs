@@ -33,6 +33,23 @@ impl Path {
         self.query.segments.iter().all(is_step)
     }
 
+    /// Whether its records are the items of one list, which is then what the server counts and pages by.
+    pub(crate) fn is_one_list(&self) -> bool {
+        self.needs.is_some()
+    }
+
+    /// The items of the list that a filter at the path's end looks through; `None` without such a filter.
+    pub(crate) fn unfiltered<'v, 'a>(&self, root: &'v Item<'a>) -> Option<Vec<&'v Item<'a>>> {
+        let filters = matches!(self.query.segments.last(), Some(Segment::Selector(Selector::Filter(_))));
+        let list = self.needs.as_ref().filter(|_| filters)?;
+        let found = js_path_process(list, root).ok()?;
+        match &found.first()?.val.kind {
+            Value::List(items) => Some(items.iter().collect()),
+            Value::Object(members) => Some(members.iter().map(|(_, item)| item).collect()),
+            _ => None,
+        }
+    }
+
     /// Everything the path finds, in order.
     pub(crate) fn find<'v, 'a>(&self, root: &'v Item<'a>) -> Vec<&'v Item<'a>> {
         // The only errors are of functions that RFC 9535 does not know.

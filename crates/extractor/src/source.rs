@@ -1,6 +1,6 @@
 //! The vendor as the port sees it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use clarion_core::{
@@ -79,7 +79,8 @@ impl ClariSource {
         let to_others = Gate::abroad(settings, Arc::clone(&clock), Arc::clone(&observer));
         let abroad = exchange(wires.abroad, to_others, false);
         let calls = Calls::new(Arc::clone(&home), Arc::clone(&observer));
-        let declared = Declared { home: Arc::clone(&home), abroad, base: settings.url()? };
+        let declared =
+            Declared { home: Arc::clone(&home), abroad, base: settings.url()?, limits: Mutex::default() };
         Ok(Self { exchange: home, calls, declared })
     }
 }

@@ -55,7 +55,7 @@ pub struct Declaration {
     pub scalar: String,
     /// JSONPath to what is added to each record as `_metadata`.
     pub metadata: String,
-    /// Fields that are added to each record; values may hold macros.
+    /// Fields that are added to each record, over the vendor's own; values may hold macros.
     pub adds: BTreeMap<String, String>,
 
     pub paging: Paging,

@@ -13,6 +13,8 @@ use crate::records::{Unreadable, one_line};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Page {
     pub(super) rows: Vec<SourceRecord>,
+    /// Of all records that the server sent, those that a filter left out among them: the server counts them, too.
+    pub(super) keys: Vec<RecordKey>,
     /// `pagination.matched`.
     pub(super) matched: Option<u64>,
     /// `pagination.hasMore`.
@@ -33,6 +35,11 @@ pub(super) struct Cutter<'s> {
 
 pub(super) fn check(stream: &Declaration) -> Result<()> {
     let paths = Paths::of(stream)?;
+    if stream.paging == Paging::Skip && !paths.records.is_one_list() {
+        return Err(Error::new(Kind::Config, "pages by offset need `records` to be the items of one list")
+            .with("records", &stream.records)
+            .hint("for instance $.calls[*]; nested lists become columns of their record"));
+    }
     if paths.next.as_ref().is_none_or(Path::is_singular) {
         return Ok(());
     }
@@ -80,12 +87,19 @@ impl<'s> Cutter<'s> {
             let row = self.record(body, item, metadata.as_deref());
             rows.push(row.map_err(|error| Unreadable::Wrong(error.with("index", index)))?);
         }
+        let keys = match self.records.unfiltered(&root) {
+            Some(all) => all.into_iter().map(|item| self.key_of(item)).collect(),
+            None => rows.iter().map(|row| row.key.clone()).collect(),
+        };
         let pagination = root.field("pagination");
-        let matched = pagination.and_then(|found| found.field("matched"));
+        // What lies deeper than one list is not what the server counts.
+        let matched =
+            pagination.filter(|_| self.records.is_one_list()).and_then(|found| found.field("matched"));
         let has_more = pagination.and_then(|found| found.field("hasMore"));
         let next = self.next.as_ref().and_then(|path| path.find(&root).first().copied());
         Ok(Page {
             rows,
+            keys,
             matched: matched.and_then(|matched| matched.text()?.parse().ok()),
             has_more: has_more
                 .and_then(|more| if let Value::Bool(more) = more.kind { Some(more) } else { None }),
@@ -120,7 +134,7 @@ impl<'s> Cutter<'s> {
                     .hint("correct `records`, or name the field that a bare value becomes with `scalar`"));
             }
         };
-        let key = self.key(item).unwrap_or_else(|| RecordKey::nameless(item.raw.as_bytes()));
+        let key = self.key_of(item);
         let data = if wrapped.is_none() && self.adds.is_empty() && metadata.is_none() {
             one_line(body, item.raw)
         } else {
@@ -148,6 +162,10 @@ impl<'s> Cutter<'s> {
         let text = Bytes::from(text);
         let whole = std::str::from_utf8(&text).unwrap_or_default();
         one_line(&text, whole)
+    }
+
+    fn key_of(&self, item: &Item<'_>) -> RecordKey {
+        self.key(item).unwrap_or_else(|| RecordKey::nameless(item.raw.as_bytes()))
     }
 
     /// One key field is its text, several are a JSON array: no two keys can be mistaken for each other.

@@ -7,9 +7,10 @@ mod sample;
 mod suggest;
 mod walk;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use clarion_core::{Declaration, PageSink, ReadEnd, ReadRequest, Result, fault};
+use clarion_core::{Declaration, PageSink, ReadEnd, ReadRequest, Result, StreamName, fault};
 use reqwest::Url;
 
 pub use self::sample::Sample;
@@ -24,12 +25,23 @@ pub(crate) struct Declared {
     /// To any other host: none of these, and a modest pace of its own.
     pub(crate) abroad: Arc<Exchange>,
     pub(crate) base: Url,
+    /// Records a page where the server could not send more.
+    pub(crate) limits: Mutex<BTreeMap<StreamName, u32>>,
 }
 
 impl Declared {
     pub(crate) async fn read(&self, ask: ReadRequest<'_>, sink: &mut dyn PageSink) -> Result<ReadEnd> {
         let now = self.home.clock.now();
         Walk::begin(self, ask, now)?.run(sink).await
+    }
+
+    fn limit(&self, stream: &Declaration) -> u32 {
+        let limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        limits.get(&stream.name).copied().unwrap_or(u32::MAX).min(stream.page_size)
+    }
+
+    fn remember_limit(&self, stream: &StreamName, limit: u32) {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), limit);
     }
 
     /// The way to `url`: only the vendor's own scheme, host and port get what is meant for the vendor.

@@ -63,11 +63,11 @@ pub(super) enum Next {
 }
 
 impl<'s> Pages<'s> {
-    /// `is_vendor`: the vendor's own bounds apply.
-    pub(super) fn new(stream: &'s Declaration, is_vendor: bool) -> Self {
+    /// At most `limit` records a page. `is_vendor`: the vendor's own bounds apply.
+    pub(super) fn new(stream: &'s Declaration, limit: u32, is_vendor: bool) -> Self {
         Self {
             stream,
-            limit: stream.page_size,
+            limit,
             at: start(stream.paging),
             reach: if is_vendor { MAX_SKIP } else { u32::MAX - stream.page_size },
             seen: HashSet::new(),
@@ -132,12 +132,12 @@ impl<'s> Pages<'s> {
     pub(super) fn take(&mut self, page: &Page) -> Result<()> {
         let fell = page.matched.zip(self.matched).is_some_and(|(now, before)| now < before);
         self.matched = page.matched.or(self.matched);
-        let keys: Vec<RecordKey> = page.rows.iter().map(|row| row.key.clone()).collect();
-        let fresh = self.remember(&keys);
+        let keys = &page.keys;
+        let fresh = self.remember(keys);
         match self.at.clone() {
             At::Whole => self.take_whole(page)?,
-            At::Skip(skip) => self.take_by_offset(page, &keys, skip, Signs { fresh, fell })?,
-            At::Page(number) => self.take_by_number(page, &keys, number, fresh)?,
+            At::Skip(skip) => self.take_by_offset(page, keys, skip, Signs { fresh, fell })?,
+            At::Page(number) => self.take_by_number(page, keys, number, fresh)?,
             At::Cursor(_) => {
                 self.go_on(page.next.as_deref())?;
                 self.at = page.next.clone().map_or(At::End, |next| At::Cursor(Some(next)));
@@ -148,14 +148,14 @@ impl<'s> Pages<'s> {
             }
             At::End => {}
         }
-        self.before = keys;
+        self.before.clone_from(keys);
         if self.at == At::End { self.prove() } else { Ok(()) }
     }
 
     /// Everything is said to be in one answer.
     fn take_whole(&mut self, page: &Page) -> Result<()> {
         let more =
-            page.has_more == Some(true) || page.matched.is_some_and(|all| all > page.rows.len() as u64);
+            page.has_more == Some(true) || page.matched.is_some_and(|all| all > page.keys.len() as u64);
         if more && !self.stream.by_id {
             return Err(self
                 .wrong("the answer is one page of several")

@@ -27,7 +27,8 @@ impl<'r> Walk<'r> {
         let ReadRequest { stream, bindings, .. } = request;
         let first = asking::first(stream, bindings, now)?;
         let here = declared.address(&first);
-        let pages = Pages::new(stream, is_same_host(&declared.base, &here));
+        let limit = declared.limit(stream);
+        let pages = Pages::new(stream, limit, is_same_host(&declared.base, &here));
         let cutter = Cutter::new(stream, bindings, now)?;
         Ok(Self { declared, request, cutter, pages, first, here })
     }
@@ -137,6 +138,7 @@ impl<'r> Walk<'r> {
     fn halve(&mut self) {
         let limit = self.pages.halve();
         let stream = &self.request.stream.name;
+        self.declared.remember_limit(stream, limit);
         let message = format!("a page of {stream} was too large: asking for {limit} records at a time");
         self.declared.home.observer.notice(Event::Warning { message });
     }

@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use clarion_core::{Declaration, Kind, Paging, ReadEnd};
+use clarion_core::{Bindings, Declaration, Kind, Paging, ReadEnd};
 use clarion_extractor::Ask;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::{list, numbers, people, read};
-use crate::support::{Wire, param};
+use super::{keys, list, numbers, people, read};
+use crate::support::{Rig, Wire, param, read_declared};
 
 fn by_offset() -> Declaration {
     Declaration { paging: Paging::Skip, ..people() }
@@ -49,6 +49,23 @@ async fn every_record_is_read_whatever_the_server_says_of_how_many_there_are() {
             assert_eq!(end.unwrap(), ReadEnd::Complete);
             assert_eq!(keys, numbers(0..count), "{count} {says:?}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_leaves_out_records_and_no_pages() {
+    for says in [Says::All, Says::More, Says::Nothing] {
+        let rows: Vec<u32> = (0..40).collect();
+        let wire = Wire::new(move |ask| page(&rows, ask, says));
+        let stream = Declaration { records: "$.people[?@.id >= 31]".to_owned(), ..by_offset() };
+        let (end, keys) = read(wire, &stream).await;
+        assert_eq!(end.unwrap(), ReadEnd::Complete, "{says:?}");
+        assert_eq!(keys, numbers(31..40), "{says:?}");
+    }
+    // Offsets count the items of one list: deeper records cannot be paged by them.
+    for records in ["$.people[*].friends[*]", "$..people", "$.people[1:]"] {
+        let nested = Declaration { records: records.to_owned(), ..by_offset() };
+        assert_eq!(clarion_extractor::check(&nested).unwrap_err().kind(), Kind::Config);
     }
 }
 
@@ -159,9 +176,15 @@ async fn a_page_that_is_too_large_is_asked_for_in_halves() {
             (200, format!(r#"{{"people":{},"pagination":{{"matched":{}}}}}"#, list(sent), rows.len()))
         });
         let stream = Declaration { paging, page_size: 8, ..people() };
-        let (end, keys) = read(wire.clone(), &stream).await;
-        assert_eq!(end.unwrap(), ReadEnd::Complete, "{:?}", wire.asked());
-        assert_eq!(keys, numbers(0..20), "{paging:?}");
+        let rig = Rig::new(wire.clone(), 0.0);
+        // The second read begins with pages that fit.
+        for refused in [2, 2] {
+            let read = read_declared(&rig.source, &stream, &Bindings::default()).await;
+            let (end, records) = read.unwrap();
+            assert_eq!(end, ReadEnd::Complete, "{:?}", wire.asked());
+            assert_eq!(keys(&records), numbers(0..20), "{paging:?}");
+            assert_eq!(wire.answered(502), refused, "{:?}", wire.asked());
+        }
     }
 }
 

@@ -13,11 +13,21 @@ type Rule = Box<dyn FnMut(&Ask) -> (u16, String) + Send>;
 pub(crate) struct Wire {
     rule: Mutex<Rule>,
     asked: Mutex<Vec<Ask>>,
+    statuses: Mutex<Vec<u16>>,
 }
 
 impl Wire {
     pub(crate) fn new(rule: impl FnMut(&Ask) -> (u16, String) + Send + 'static) -> Arc<Self> {
-        Arc::new(Self { rule: Mutex::new(Box::new(rule)), asked: Mutex::default() })
+        Arc::new(Self {
+            rule: Mutex::new(Box::new(rule)),
+            asked: Mutex::default(),
+            statuses: Mutex::default(),
+        })
+    }
+
+    /// How many answers had this status.
+    pub(crate) fn answered(&self, status: u16) -> usize {
+        self.statuses.lock().unwrap().iter().filter(|known| **known == status).count()
     }
 
     /// Each ask as `path?name=value&…`.
@@ -31,6 +41,7 @@ impl Transport for Wire {
     async fn get(&self, ask: &Ask) -> Result<Answer, Fault> {
         self.asked.lock().unwrap().push(ask.clone());
         let (status, body) = (self.rule.lock().unwrap())(ask);
+        self.statuses.lock().unwrap().push(status);
         Ok(Answer { status, retry_after: None, body: body.into() })
     }
 }
