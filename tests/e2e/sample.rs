@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use crate::harness::{Layout, Ran, Workspace, files, simulate, small};
+use crate::harness::{Layout, Ran, Workspace, files, nth_details_request, simulate, small};
 
 const STREAMS: [&str; 17] = [
     "calls",
@@ -81,6 +81,20 @@ async fn a_parent_is_the_one_named_or_the_first_that_is_there() {
     let before = simulator.control().count();
     workspace.run(&["sample", "call_details"]).expect(0);
     assert_eq!(simulator.control().count() - before, 1, "the state store knows a call");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_is_taken_beside_a_sync_and_shows_what_rules_let_through() {
+    let simulator = simulate(small(60)).await;
+    let rules = "[streams.teams.columns]\nmanager_id = \"exclude\"\n";
+    let workspace = with_streams(&simulator.url(), rules);
+    let details = nth_details_request(&simulator.control(), 1);
+    let sync = workspace.spawn(&[], &["sync"]);
+    details.recv().unwrap();
+    let ran = workspace.run(&["sample", "teams"]).expect(0);
+    assert!(!says(&ran, "manager_id") && says(&ran, "user_ids"), "{}", ran.stdout);
+    sync.wait().expect(0);
+    assert_eq!(workspace.run(&["status"]).expect(0).json["quota"]["used"], simulator.control().count());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,7 +31,7 @@ pub(crate) fn answer(ask: &Ask, answer: &Answer, now: Timestamp) -> Verdict {
     match status {
         200 => Verdict::Body,
         400 => Verdict::Final(
-            failed(ask, Kind::Refused, "the vendor refused the parameters", status)
+            failed(ask, Kind::Refused, "the server refused the parameters", status)
                 .with("parameters", ask.parameters()),
         ),
         401 | 403 => Verdict::Credentials(
@@ -49,7 +49,7 @@ pub(crate) fn answer(ask: &Ask, answer: &Answer, now: Timestamp) -> Verdict {
         _ => Verdict::Final(failed(
             ask,
             Kind::Protocol,
-            "the vendor answered with an unexpected status",
+            "the server answered with an unexpected status",
             status,
         )),
     }
@@ -73,7 +73,7 @@ pub(crate) fn word(answer: Result<&Answer, &Fault>) -> &'static str {
 }
 
 pub(crate) fn unavailable(ask: &Ask, status: u16) -> Error {
-    failed(ask, Kind::Remote, "the vendor failed", status).retry(Retry::Temporary)
+    failed(ask, Kind::Remote, "the server failed", status).retry(Retry::Temporary)
 }
 
 pub(crate) fn broken(ask: &Ask, fault: Fault) -> Error {
@@ -86,7 +86,7 @@ pub(crate) fn broken(ask: &Ask, fault: Fault) -> Error {
 
 /// A 200 whose body cannot be read: an error page, or cut on the way.
 pub(crate) fn no_json(ask: &Ask) -> Error {
-    failed(ask, Kind::Remote, "the vendor's answer is not whole JSON", 200).retry(Retry::Temporary)
+    failed(ask, Kind::Remote, "the answer is not whole JSON", 200).retry(Retry::Temporary)
 }
 
 /// A 404 where there must be something.

@@ -160,7 +160,7 @@ fn fault(error: reqwest::Error) -> Fault {
     let what = if error.is_timeout() {
         "the request timed out"
     } else if error.is_connect() {
-        "no connection to the vendor"
+        "no connection to the server"
     } else if error.is_body() || error.is_decode() {
         "the answer broke off"
     } else {

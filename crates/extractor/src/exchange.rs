@@ -158,12 +158,16 @@ impl Exchange {
             return Ok(());
         }
         let error =
-            classify::failed(ask, Kind::Remote, "the vendor keeps refusing for its rate or quota", 429);
-        Err(error
+            classify::failed(ask, Kind::Remote, "the server keeps refusing for its rate or quota", 429);
+        let error = error
             .retry(Retry::Persistent)
             .with("refusals", trials.refusals)
-            .with("asked_wait_s", wait.as_secs())
-            .hint("another program may use the same workspace: lower source.requests_per_second or source.weekly_requests"))
+            .with("asked_wait_s", wait.as_secs());
+        Err(if self.is_vendor {
+            error.hint("another program may use the same workspace: lower source.requests_per_second or source.weekly_requests")
+        } else {
+            error.hint("read this host less often: raise the stream's `every`")
+        })
     }
 }
 

@@ -259,7 +259,9 @@ impl<'s> Pages<'s> {
     }
 
     fn beyond_reach(&self) -> Error {
-        self.unproven("the list is longer than its offset reaches").with("skip", self.reach)
+        self.unproven("the list is longer than its offset reaches")
+            .with("skip", self.reach)
+            .hint("read it in parts: a filter by {from} and {to} in `params`, with `window_months = true`")
     }
 
     fn unproven(&self, why: &str) -> Error {
