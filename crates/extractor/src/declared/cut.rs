@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use clarion_core::json::{Json, Node};
 use clarion_core::{
-    Bindings, Declaration, Error, Kind, Paging, RecordKey, Result, SourceRecord, Template, Timestamp,
+    Bindings, Declaration, Error, Kind, RecordKey, Result, SourceRecord, Template, Timestamp,
 };
 
-use crate::jsonpath::{Item, Path, Value};
+use super::paths::Paths;
+use crate::jsonpath::{Item, Value};
 use crate::records::{Unreadable, one_line};
 
 /// The records of one answer, and what it says of the others.
@@ -26,77 +27,40 @@ pub(super) struct Page {
 /// How the answers of one read are cut.
 pub(super) struct Cutter<'s> {
     stream: &'s Declaration,
-    records: Path,
-    metadata: Option<Path>,
-    next: Option<Path>,
+    paths: Paths,
     /// Fields that each record gets, as JSON.
     adds: Vec<(&'s str, String)>,
 }
 
-pub(super) fn check(stream: &Declaration) -> Result<()> {
-    let paths = Paths::of(stream)?;
-    if stream.paging == Paging::Skip && !paths.records.is_one_list() {
-        return Err(Error::new(Kind::Config, "pages by offset need `records` to be the items of one list")
-            .with("records", &stream.records)
-            .hint("for instance $.calls[*]; nested lists become columns of their record"));
-    }
-    if paths.next.as_ref().is_none_or(Path::is_singular) {
-        return Ok(());
-    }
-    Err(Error::new(Kind::Config, "the path to the next page must lead to one value"))
-}
-
-struct Paths {
-    records: Path,
-    metadata: Option<Path>,
-    next: Option<Path>,
-}
-
-impl Paths {
-    fn of(stream: &Declaration) -> Result<Self> {
-        let optional = |text: &str| (!text.is_empty()).then(|| Path::parse(text)).transpose();
-        let next = match stream.paging {
-            Paging::Cursor => &stream.cursor_path,
-            Paging::NextLink => &stream.next_path,
-            Paging::None | Paging::Skip | Paging::Page => "",
-        };
-        Ok(Self {
-            records: Path::parse(&stream.records)?,
-            metadata: optional(&stream.metadata)?,
-            next: optional(next)?,
-        })
-    }
-}
-
 impl<'s> Cutter<'s> {
     pub(super) fn new(stream: &'s Declaration, bindings: &Bindings, now: Timestamp) -> Result<Self> {
-        let Paths { records, metadata, next } = Paths::of(stream)?;
+        let paths = Paths::of(stream)?;
         let mut adds = Vec::new();
         for (name, text) in &stream.adds {
             let value = Template::parse(text)?.fill(stream, bindings, now, str::to_owned)?;
             adds.push((name.as_str(), Json::Text(value.into()).to_string()));
         }
-        Ok(Self { stream, records, metadata, next, adds })
+        Ok(Self { stream, paths, adds })
     }
 
     pub(super) fn page(&self, body: &Bytes) -> Result<Page, Unreadable> {
         let root = Item::of(Node::parse(body).map_err(|_| Unreadable::NoJson)?);
-        let metadata = self.metadata.as_ref().and_then(|path| joined(&path.find(&root)));
+        let metadata = self.paths.metadata.as_ref().and_then(|path| joined(&path.find(&root)));
         let mut rows = Vec::new();
         for (index, item) in self.items(&root)?.into_iter().enumerate() {
             let row = self.record(body, item, metadata.as_deref());
             rows.push(row.map_err(|error| Unreadable::Wrong(error.with("index", index)))?);
         }
-        let keys = match self.records.unfiltered(&root) {
+        let keys = match self.paths.records.unfiltered(&root) {
             Some(all) => all.into_iter().map(|item| self.key_of(item)).collect(),
             None => rows.iter().map(|row| row.key.clone()).collect(),
         };
         let pagination = root.field("pagination");
         // What lies deeper than one list is not what the server counts.
         let matched =
-            pagination.filter(|_| self.records.is_one_list()).and_then(|found| found.field("matched"));
+            pagination.filter(|_| self.paths.records.is_one_list()).and_then(|found| found.field("matched"));
         let has_more = pagination.and_then(|found| found.field("hasMore"));
-        let next = self.next.as_ref().and_then(|path| path.find(&root).first().copied());
+        let next = self.paths.next.as_ref().and_then(|path| path.find(&root).first().copied());
         Ok(Page {
             rows,
             keys,
@@ -108,8 +72,8 @@ impl<'s> Cutter<'s> {
     }
 
     fn items<'v, 'a>(&self, root: &'v Item<'a>) -> Result<Vec<&'v Item<'a>>, Unreadable> {
-        let found = self.records.find(root);
-        if found.is_empty() && !self.records.may_be_empty(root) {
+        let found = self.paths.records.find(root);
+        if found.is_empty() && !self.paths.records.may_be_empty(root) {
             let error = self.wrong("an answer holds nothing where its records should be");
             return Err(Unreadable::Wrong(error.with("records", &self.stream.records)));
         }

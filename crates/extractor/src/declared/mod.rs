@@ -3,6 +3,7 @@
 mod asking;
 mod cut;
 mod pages;
+mod paths;
 mod sample;
 mod suggest;
 mod walk;
@@ -57,6 +58,6 @@ pub(crate) fn is_same_host(base: &Url, url: &Url) -> bool {
 
 /// Checks of a declaration what [`Declaration::check`] cannot: its paths, address and headers.
 pub fn check(stream: &Declaration) -> Result<()> {
-    let checked = asking::check(stream).and_then(|()| cut::check(stream));
+    let checked = asking::check(stream).and_then(|()| paths::check(stream));
     checked.map_err(|error| error.with("stream", &stream.name))
 }
