@@ -241,7 +241,8 @@ impl<'s> Pages<'s> {
 
     fn read_again(&mut self, why: &'static str) -> Result<()> {
         if self.readings >= READINGS {
-            return Err(self.unproven(why));
+            let hint = "it is read again in the next sync; if it stays, `key` may not tell the records apart";
+            return Err(self.unproven(why).hint(hint));
         }
         self.readings += 1;
         self.start_over();

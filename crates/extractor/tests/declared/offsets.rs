@@ -140,6 +140,7 @@ async fn more_records_than_were_given_are_a_hole() {
     let error = read(wire, &by_offset()).await.0.unwrap_err();
     assert_eq!(error.kind(), Kind::Unproven);
     assert!(error.to_string().contains("matched: 6"), "{error}");
+    assert!(error.way_out().is_some_and(|hint| hint.contains("key")), "{error}");
 
     // Without paging an answer that says that there is more is no whole answer.
     let body = format!(r#"{{"people":{},"pagination":{{"matched":6}}}}"#, list(0..4));
