@@ -64,7 +64,7 @@ impl Recorder {
             purged: stores.state.purged().await?,
             ruled_since: stores.state.rules().await?.since(&StreamName::CALLS),
             unfetched: unfetched(stores).await?,
-            leads: Leads::of(&stores.declared),
+            leads: Leads::of(&stores.declared, &stores.rules),
             pending: Pending::default(),
             opened_at: None,
         })

@@ -1,6 +1,7 @@
 //! Every stream beside calls, details and users: what arrives, what it costs, and what is not asked for twice.
 
 mod absent;
+mod budget;
 mod by_id;
 mod crash;
 mod custom;
@@ -27,10 +28,16 @@ struct Scene {
 
 impl Scene {
     async fn set(calls: usize, more: &str) -> Self {
+        Self::with_week(calls, 0, more).await
+    }
+
+    /// With so many requests a week; 0 = unlimited.
+    async fn with_week(calls: usize, weekly_requests: u64, more: &str) -> Self {
         let as_of = Some(NOW.parse().unwrap());
         let simulator = simulate(clarion_simulator::Options { as_of, ..small(calls) }).await;
         let layout = Layout {
             declared: true,
+            weekly_requests,
             history_start: "2026-06-15".to_owned(),
             more: more.to_owned(),
             ..Layout::default()

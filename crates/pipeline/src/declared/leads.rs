@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use clarion_core::json::{Json, skim};
-use clarion_core::{Declaration, Entry, Lead, Op, RecordKey, StreamName};
+use clarion_core::{Declaration, Entry, Lead, Op, RecordKey, Rules, StreamName};
 
 /// Leads remembered as noted, so that a value which thousands of calls name is stored once and not thousands of times.
 const REMEMBERED: usize = 100_000;
@@ -13,11 +13,19 @@ const REMEMBERED: usize = 100_000;
 pub(crate) struct Leads {
     declared: Arc<[Declaration]>,
     noted: HashSet<(StreamName, RecordKey)>,
+    /// Streams whose leads a column rule changes in the details of calls. Where the list names them no rule may.
+    not_in_details: Vec<StreamName>,
 }
 
 impl Leads {
-    pub(crate) fn of(declared: &Arc<[Declaration]>) -> Self {
-        Self { declared: Arc::clone(declared), noted: HashSet::new() }
+    pub(crate) fn of(declared: &Arc<[Declaration]>, rules: &Rules) -> Self {
+        let ruled = rules.paths(&StreamName::CALL_DETAILS);
+        let is_changed = |child: &&Declaration| {
+            feeds(&StreamName::CALL_DETAILS, child)
+                && ruled.iter().any(|path| meets(path, &child.parent_field))
+        };
+        let not_in_details = declared.iter().filter(is_changed).map(|child| child.name.clone()).collect();
+        Self { declared: Arc::clone(declared), noted: HashSet::new(), not_in_details }
     }
 
     /// What a record names that no record before it did.
@@ -26,7 +34,11 @@ impl Leads {
             return Vec::new();
         }
         let mut found = Vec::new();
+        let is_details = entry.stream == StreamName::CALL_DETAILS;
         for child in self.declared.iter().filter(|child| feeds(&entry.stream, child)) {
+            if is_details && self.not_in_details.contains(&child.name) {
+                continue;
+            }
             for key in values(child, &entry.key, &entry.data) {
                 if self.noted.len() >= REMEMBERED {
                     self.noted.clear();
@@ -48,6 +60,14 @@ impl Leads {
             ..Lead::found(child.name.clone(), entry.key.clone())
         })
     }
+}
+
+/// Whether one path leads to the other, or past it.
+fn meets(path: &str, other: &str) -> bool {
+    let within = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    within(path, other) || within(other, path)
 }
 
 /// Whether records of a stream drive this one. A call is the same in the list and in its details.
@@ -87,7 +107,7 @@ fn gather(value: &Json<'_>, names: &[&str], found: &mut Vec<RecordKey>) {
 
 #[cfg(test)]
 mod tests {
-    use clarion_core::from_millis;
+    use clarion_core::{ColumnRules, Rule, StreamColumns, from_millis};
 
     use super::*;
 
@@ -105,7 +125,7 @@ mod tests {
 
     #[test]
     fn calls_and_their_details_name_crm_ids_and_each_is_noted_once() {
-        let mut leads = Leads::of(&clarion_core::built_in().to_vec().into());
+        let mut leads = Leads::of(&clarion_core::built_in().to_vec().into(), &Rules::default());
         let call =
             r#"{"id":"k","crm_info":{"account_id":"A","deal_id":null,"contact_ids":["C1","","C2","C1"]}}"#;
         let mut told = |stream| {
@@ -117,8 +137,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_column_rule_changes_in_details_is_no_lead() {
+        let rules = ColumnRules {
+            columns: [("crm_info.account_id".to_owned(), Rule::Mask), ("crm".to_owned(), Rule::Mask)].into(),
+            ..ColumnRules::default()
+        };
+        let stream = StreamName::CALL_DETAILS;
+        let rules = Rules::new([StreamColumns { stream, needed: Vec::new(), rules }], None).expect("rules");
+        let mut leads = Leads::of(&clarion_core::built_in().to_vec().into(), &rules);
+        let call = r#"{"crm_info":{"account_id":"0*****","deal_id":"D"}}"#;
+        let found = leads.find(&entry(StreamName::CALL_DETAILS, call));
+        assert_eq!(found.iter().map(|lead| lead.key.as_str()).collect::<Vec<_>>(), ["D"]);
+        assert!(meets("a.b", "a") && meets("a", "a.b") && !meets("a.bc", "a.b"));
+    }
+
+    #[test]
     fn a_parent_without_a_field_is_named_by_its_key_and_an_answer_by_its_own() {
-        let mut leads = Leads::of(&clarion_core::built_in().to_vec().into());
+        let mut leads = Leads::of(&clarion_core::built_in().to_vec().into(), &Rules::default());
         let found = leads.find(&entry(StreamName::of("playlists"), "{}"));
         assert_eq!(
             (found.len(), found[0].stream.as_str(), found[0].key.as_str()),
