@@ -4,6 +4,7 @@ use chrono::Duration;
 use clarion_core::{QueueEntry, Reason, Result, StatusClass, StreamName, Timestamp, fault};
 
 use crate::calls::{ANCHOR, history_is_open};
+use crate::declared;
 use crate::engine::Engine;
 use crate::judge::queue_entry;
 use crate::recorder::Recorder;
@@ -32,7 +33,8 @@ pub(crate) async fn begin_if_due(engine: &Engine, recorder: &mut Recorder, full:
     let waits = waits_for_its_turn(engine, recorder.generation(), now).await?;
     let wanted = if full {
         let asked_for = recorder.cursor(BEGUN_IN_FULL) == Some(begun) || !recorder.has_history();
-        let is_complete = !waits && !history_is_open(|name| recorder.cursor(name));
+        let is_open = waits || history_is_open(|name| recorder.cursor(name));
+        let is_complete = !is_open && !declared::ids_wait(engine, begun).await?;
         !asked_for || is_complete || fault::defect("pipeline.full_begins_anew")
     } else {
         due && !waits

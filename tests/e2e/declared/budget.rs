@@ -68,3 +68,31 @@ async fn ids_are_read_again_within_a_hundredth_of_the_week() {
     scene.sync("2026-11-23T16:00:00Z");
     assert!(ids(&scene).iter().all(|id| !first.contains(id)));
 }
+
+#[tokio::test]
+async fn a_full_load_of_several_weeks_asks_for_no_month_and_no_id_twice() {
+    let scene = Scene::with_week(40, 0, "").await;
+    scene.sync(NOW);
+    let (months, wanted) = (scene.control().count_of("/stats") - 1, ids(&scene).len());
+    let config = scene.workspace.config();
+    // Enough for the listings, and for a part of the details.
+    scene.workspace.write_config(&config.replace("weekly_requests = 0", "weekly_requests = 60"));
+    let mut asked: BTreeMap<String, u64> = BTreeMap::new();
+    let mut last = 3;
+    for week in ["2026-11-23", "2026-11-30", "2026-12-07", "2026-12-14"] {
+        if last != 3 {
+            break;
+        }
+        last = scene.at(&format!("{week}T10:00:00Z"), "", &["sync", "--full"]).code;
+        for request in scene.control().requests() {
+            let of = |name| request.param(name).unwrap_or_default().to_owned();
+            let is_month = request.path == "/stats" && of("from").ends_with("-01");
+            if is_month || request.path.starts_with("/get-") {
+                *asked.entry(format!("{} {}{}", request.path, of("id"), of("to"))).or_default() += 1;
+            }
+        }
+    }
+    assert_eq!(last, 0, "the load did not end");
+    assert!(asked.values().all(|times| *times == 1), "{asked:?}");
+    assert!(asked.len() as u64 >= months + wanted as u64, "{} of {months} + {wanted}", asked.len());
+}

@@ -35,7 +35,11 @@ pub(super) async fn sync(pass: &mut Pass<'_>) -> Result<()> {
     pass.recorder.flush().await?;
     let state = pass.engine.stores.state.clone();
     let name = pass.stream.name.clone();
-    let before = if pass.is_forced() { pass.begun } else { due::due_before(pass.stream, pass.begun) };
+    let before = match pass.anew() {
+        Some(anew) => anew,
+        None if pass.is_forced() => pass.begun,
+        None => due::due_before(pass.stream, pass.begun),
+    };
     let (_, due) = state.count_leads(&name, before).await?;
     if due == 0 {
         return Ok(());

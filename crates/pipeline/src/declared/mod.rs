@@ -15,12 +15,13 @@ mod status;
 mod whole;
 mod windows;
 
-use clarion_core::{Declaration, Error, Kind, ReadEnd, Result, StreamName, Timestamp};
+use clarion_core::{Declaration, Error, Kind, Outcome, ReadEnd, Result, StreamName, Timestamp};
 
 pub(crate) use self::due::read as read_cursor;
 pub(crate) use self::leads::Leads;
 use crate::about::CALL_STREAMS;
 use crate::engine::Engine;
+use crate::generation;
 use crate::listing::Phase;
 use crate::recorder::Recorder;
 use crate::sync::{SyncOptions, note};
@@ -90,6 +91,21 @@ pub(crate) async fn sync(
     recorder.flush().await
 }
 
+/// Whether a full load that began at `begun` was paused among the records that are asked for by id.
+pub(crate) async fn ids_wait(engine: &Engine, begun: Timestamp) -> Result<bool> {
+    let state = &engine.stores.state;
+    let last = state.syncs(2).await?.into_iter().find(|run| run.ended_at.is_some());
+    if last.is_none_or(|last| last.outcome != Outcome::Paused.as_str()) {
+        return Ok(false);
+    }
+    for stream in engine.stores.declared.iter().filter(|stream| stream.enabled && stream.by_id) {
+        if state.count_leads(&stream.name, begun).await?.1 > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn named(error: Error, stream: &StreamName) -> Error {
     // Where the source has said so already, once is enough.
     if error.to_string().contains(stream.as_str()) { error } else { error.with("stream", stream) }
@@ -122,6 +138,13 @@ impl Pass<'_> {
     /// Whether the schedule does not matter.
     fn is_forced(&self) -> bool {
         self.options.full || !self.options.streams.is_empty()
+    }
+
+    /// Everything is asked for anew that was asked for before this moment, if somebody wants it anew. A full load that
+    /// takes several runs asks for nothing twice.
+    fn anew(&self) -> Option<Timestamp> {
+        let generation = || self.recorder.cursor(generation::BEGUN).unwrap_or(self.begun);
+        if self.options.full { Some(generation()) } else { None }
     }
 
     /// The stream was read to its end.

@@ -44,8 +44,11 @@ async fn windows_due(pass: &Pass<'_>) -> Result<Vec<Window>> {
     let rolling = Window::rolling(pass.stream, pass.begun).filter(|_| !has_last_days(pass));
     let mut due: Vec<Window> = rolling.into_iter().collect();
     let since = since(pass.engine).await?;
-    let full = pass.options.full;
-    let asked = |month: Window| pass.recorder.cursor(&month.cursor(&pass.stream.name)).filter(|_| !full);
+    let anew = pass.anew();
+    let asked = |month: Window| {
+        let asked = pass.recorder.cursor(&month.cursor(&pass.stream.name));
+        asked.filter(|asked| anew.is_none_or(|anew| *asked >= anew))
+    };
     if pass.stream.window_months {
         due.extend(windows::months_due(since, pass.begun, asked));
     }
