@@ -40,7 +40,7 @@ impl Scene {
             weekly_requests,
             history_start: "2026-06-15".to_owned(),
             more: more.to_owned(),
-            ..Layout::default()
+            ..Layout::both().await
         };
         let workspace = Workspace::new(&simulator.url(), layout);
         Self { simulator, workspace }
