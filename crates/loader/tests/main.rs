@@ -1,5 +1,6 @@
 //! Integration tests of the loader, one binary.
 
 mod normalise;
+mod order;
 mod parquet;
 mod postgres;

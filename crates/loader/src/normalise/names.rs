@@ -12,8 +12,12 @@ const OURS: &str = "_clarion_";
 
 /// The column for a vendor field. One that is taken or too long gets a suffix that depends on the field alone.
 pub(super) fn column_name(source: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let name = snake_case(source);
-    let is_reserved = RESERVED.contains(&name.as_str()) || name.starts_with(OURS);
+    let mut name = snake_case(source);
+    let is_ours = name.starts_with(OURS);
+    if is_ours {
+        name.insert_str(0, "field");
+    }
+    let is_reserved = is_ours || RESERVED.contains(&name.as_str());
     if name.len() <= MAX_BYTES && !is_taken(&name) && !is_reserved {
         return name;
     }

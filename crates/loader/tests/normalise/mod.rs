@@ -8,3 +8,6 @@ mod hazards;
 mod order;
 mod readback;
 mod real;
+
+pub(crate) use order::any_record;
+pub(crate) use readback::{entry, loaded_at};

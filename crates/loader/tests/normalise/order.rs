@@ -44,7 +44,7 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 /// A record of a stream without a contract, or a call whose declared fields are of other types.
-fn any_record() -> impl Strategy<Value = Value> {
+pub(crate) fn any_record() -> impl Strategy<Value = Value> {
     let fields = prop_oneof![
         Just("f"),
         Just("gH"),

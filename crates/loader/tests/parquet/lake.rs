@@ -16,12 +16,12 @@ use clarion_loader::ParquetDestination;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub(super) struct Lake {
+pub(crate) struct Lake {
     folder: TempDir,
 }
 
 impl Lake {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
@@ -117,6 +117,10 @@ pub(super) fn read(path: &Path) -> Vec<RecordBatch> {
 fn assert_sorted(path: &Path, batches: &[RecordBatch]) {
     let column =
         |batch: &RecordBatch| batch.column_by_name("call_time").or(batch.column_by_name("time")).cloned();
+    // A table without months has no order, whatever its columns are called.
+    if !path.to_string_lossy().contains("call_month=") {
+        return;
+    }
     let mut last = None;
     for times in batches.iter().filter_map(column) {
         let times = times.as_primitive::<TimestampMicrosecondType>().clone();

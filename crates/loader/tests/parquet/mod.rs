@@ -9,3 +9,6 @@ mod files;
 mod lake;
 mod property;
 mod purge;
+mod rewrites;
+
+pub(crate) use lake::Lake;

@@ -6,7 +6,7 @@ use clarion_loader::{PostgresDestination, PostgresSettings};
 use serde_json::json;
 use std::process::Command;
 
-use super::database::Database;
+use super::database::{Database, first as first_of};
 
 const ONE: Position = Position { segment: 1, line: 99 };
 const TWO: Position = Position { segment: 2, line: 99 };
@@ -44,6 +44,13 @@ async fn killed(at: &str) -> Option<(String, Database)> {
 
 /// Runs it in a database that has seen the first one.
 async fn kill(db: Database, at: &str, wider: &str) -> (String, Database) {
+    let child = child(&db, at, wider);
+    assert!(child.status.code().is_none(), "{at} never fired: {}", String::from_utf8_lossy(&child.stderr));
+    (db.text(STATE).await, db)
+}
+
+/// Runs the second load to its end, which may be a violent one.
+fn child(db: &Database, at: &str, wider: &str) -> std::process::Output {
     let me = std::env::current_exe().expect("a test has a program");
     let child = Command::new(me)
         .args(["--exact", "postgres::kills::the_process_that_is_killed", "--ignored", "--nocapture"])
@@ -51,9 +58,7 @@ async fn kill(db: Database, at: &str, wider: &str) -> (String, Database) {
         .env(URL, db.url())
         .env(WIDER, wider)
         .output();
-    let child = child.expect("the process starts");
-    assert!(child.status.code().is_none(), "{at} never fired: {}", String::from_utf8_lossy(&child.stderr));
-    (db.text(STATE).await, db)
+    child.expect("the process starts")
 }
 
 #[tokio::test]
@@ -89,6 +94,20 @@ async fn a_load_killed_anywhere_is_as_before_or_as_after_and_can_be_done_again()
         }
         assert_eq!(db.text(STATE).await, after, "{point}");
     }
+}
+
+#[tokio::test]
+async fn a_widening_that_waits_for_no_reader_of_an_older_state_is_caught() {
+    let Some(db) = Database::fresh().await else { return };
+    first().run(ONE, &db).await.expect("the load lands");
+    db.run("UPDATE clari.calls SET score = 5").await;
+    let mut fixed = db.session().await;
+    let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1";
+    sqlx::Executor::execute(&mut fixed, sqlx::raw_sql(snapshot)).await.expect("a reader begins");
+    let done = child(&db, "postgres.no_snapshot_wait=return", "yes");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let read = "SELECT string_agg(coalesce(score::text, 'lost'), ',') FROM clari.calls";
+    assert_eq!(first_of(&mut fixed, read).await, "lost", "the planted defect shows an empty column");
 }
 
 #[tokio::test]

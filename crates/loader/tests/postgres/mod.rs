@@ -11,3 +11,5 @@ mod readers;
 mod servers;
 mod types;
 mod widening;
+
+pub(crate) use database::Database;

@@ -1,0 +1,101 @@
+//! Fields whose names no column can have as they are.
+
+use std::collections::BTreeSet;
+
+use clarion_core::testing::destination::Readback;
+use clarion_core::{Entry, StreamName};
+use serde_json::{Map, Value, json};
+
+use super::drive::tables;
+use crate::normalise::entry;
+use crate::parquet::Lake;
+use crate::postgres::Database;
+
+const PEOPLE: StreamName = StreamName::of("people");
+
+/// Each value is the field's own name. In this order, or in the other.
+fn record(backwards: bool) -> Entry {
+    let long = "é".repeat(40);
+    let mut names = vec![
+        "fooBar",
+        "foo_bar",
+        "FooBar",
+        "FOO_BAR",
+        "foo bar",
+        "select",
+        "Order",
+        "xmin",
+        "ctid",
+        "tableoid",
+        "callMonth",
+        "_position",
+        "_clarion_wide_1",
+        "",
+        "1st",
+        "sp ace",
+        "qu\"ote",
+        "ünï",
+        "ÜNÏ",
+        "\u{1F600}",
+    ];
+    names.push(&long);
+    let longer = format!("{long}x");
+    names.push(&longer);
+    if backwards {
+        names.reverse();
+    }
+    let fields: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), json!(name))).collect();
+    let mut text = String::from("{\"id\":\"k\"");
+    for name in &names {
+        text += &format!(",{}:{}", json!(name), json!(fields[*name]));
+    }
+    entry(&PEOPLE, "k", &(text + "}"))
+}
+
+async fn columns(on: &impl Readback, backwards: bool) -> BTreeSet<(String, String)> {
+    let (_, rows) = tables(on, &PEOPLE, &vec![vec![vec![record(backwards)]]]).await;
+    let fields = rows["k"].as_object().expect("a row is an object").clone();
+    let ours = fields.into_iter().filter(|(_, value)| value.as_str().is_some_and(|_| true));
+    ours.map(|(name, value)| (name, value.as_str().unwrap_or_default().to_owned())).collect()
+}
+
+/// The column that holds the field of this name, which is its value.
+fn column_of(columns: &BTreeSet<(String, String)>, field: &str) -> String {
+    let found: Vec<&String> = columns
+        .iter()
+        .filter(|(name, value)| value == field && !(name == "id" && field != "k"))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(found.len(), 1, "{field}: {found:?}");
+    found[0].clone()
+}
+
+async fn check(forwards: impl Readback, backwards: impl Readback) {
+    let found = columns(&forwards, false).await;
+    assert_eq!(found, columns(&backwards, true).await, "who gets a name depends on the order");
+    assert_eq!(column_of(&found, "foo_bar"), "foo_bar", "whoever is spelt like the column has it");
+    assert_eq!(column_of(&found, "select"), "select");
+    for (name, _) in &found {
+        assert!(name.len() <= 63, "{name}");
+    }
+    let lower: BTreeSet<String> = found.iter().map(|(name, _)| name.to_lowercase()).collect();
+    assert_eq!(lower.len(), found.len(), "two names differ in nothing but case");
+    for field in
+        ["fooBar", "FooBar", "FOO_BAR", "foo bar", "xmin", "ctid", "tableoid", "callMonth", "_position"]
+    {
+        let column = column_of(&found, field);
+        assert!(column.len() > 9 && column.contains('_'), "{field}: {column}");
+    }
+    assert!(column_of(&found, &"é".repeat(40)).starts_with(&"é".repeat(27)));
+}
+
+#[tokio::test]
+async fn hazardous_names_have_columns_of_their_own_in_a_lake() {
+    check(Lake::new(), Lake::new()).await;
+}
+
+#[tokio::test]
+async fn hazardous_names_have_columns_of_their_own_in_a_warehouse() {
+    let (Some(one), Some(other)) = (Database::fresh().await, Database::fresh().await) else { return };
+    check(one, other).await;
+}
