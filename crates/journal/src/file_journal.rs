@@ -21,6 +21,9 @@ use crate::store::Store;
 use crate::writer::{Stamp, Writer};
 use crate::{failure, identity};
 
+/// Read whole to be looked at: some are waited for at a time, few are in memory.
+const SEGMENTS_AT_ONCE: usize = 8;
+
 /// The journal in a folder or a bucket. Whoever appends, cuts or recovers holds the lease.
 pub struct FileJournal {
     store: Arc<Store>,
@@ -182,7 +185,13 @@ impl Journal for FileJournal {
                     return Err(failure::corrupt(&store.segment(expected), "a journal segment is missing"));
                 }
             }
-            numbers.into_iter().map(|number| info(store, number)).collect()
+            let mut infos = Vec::with_capacity(numbers.len());
+            for numbers in numbers.chunks(SEGMENTS_AT_ONCE) {
+                for (number, bytes) in numbers.iter().zip(store.get_all(numbers)?) {
+                    infos.push(Segment::open(&store.segment(*number), *number, &bytes)?.info(*number));
+                }
+            }
+            Ok(infos)
         })
         .await
     }
@@ -217,9 +226,4 @@ impl Journal for FileJournal {
         })
         .await
     }
-}
-
-fn info(store: &Store, number: SegmentNo) -> Result<SegmentInfo> {
-    let found = store.get(number)?;
-    Ok(Segment::open(&store.segment(number), number, &found.bytes)?.info(number))
 }

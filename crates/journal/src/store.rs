@@ -143,6 +143,14 @@ impl Store {
         self.shelf.get(&name(number))?.ok_or_else(|| self.missing(number))
     }
 
+    /// The bytes of several segments.
+    pub(crate) fn get_all(&self, numbers: &[SegmentNo]) -> Result<Vec<Bytes>> {
+        let names: Vec<String> = numbers.iter().copied().map(name).collect();
+        let found = self.shelf.get_all(&names)?;
+        let found = found.into_iter().zip(numbers);
+        found.map(|(bytes, number)| bytes.ok_or_else(|| self.missing(*number))).collect()
+    }
+
     /// A segment's start, at least its first frame, and the length of that.
     pub(crate) fn get_start(&self, number: SegmentNo) -> Result<(Bytes, usize)> {
         let mut length = START_BYTES;

@@ -21,9 +21,9 @@ use crate::wait::wait;
 
 /// Writes whose answer was lost are looked after and repeated up to this many times.
 const WRITES: usize = 3;
-/// Larger files go up in parts of this size, of which a few are under way at a time.
-const PART_BYTES: usize = 8 << 20;
-const PARTS_AT_ONCE: usize = 4;
+/// Larger files go up in parts of this size, the smallest that S3 takes: a few of each file are in memory.
+const PART_BYTES: usize = 5 << 20;
+const PARTS_AT_ONCE: usize = 2;
 /// Small objects read at a time.
 const READS_AT_ONCE: usize = 16;
 
@@ -342,7 +342,7 @@ fn absent_is_none<T>(result: Result<T, StoreError>) -> Result<Option<T>, StoreEr
 
 /// As many bytes as a part has, fewer at the end of the file.
 fn next_part(file: &mut File) -> std::io::Result<Vec<u8>> {
-    let mut part = Vec::with_capacity(PART_BYTES);
+    let mut part = Vec::new();
     file.take(PART_BYTES as u64).read_to_end(&mut part)?;
     Ok(part)
 }

@@ -43,6 +43,10 @@ impl Shelf for BucketShelf {
         Ok(found.map(|object| Found { bytes: object.bytes, version: object.version }))
     }
 
+    fn get_all(&self, names: &[String]) -> Result<Vec<Option<Bytes>>> {
+        self.bucket.get_all(names)
+    }
+
     fn get_start(&self, name: &str, length: u64) -> Result<Option<Bytes>> {
         self.bucket.get_range(name, 0..length)
     }

@@ -67,6 +67,10 @@ impl Shelf for FolderShelf {
         Ok(bytes.map(|bytes| Found { bytes: bytes.into(), version: Version::default() }))
     }
 
+    fn get_all(&self, names: &[String]) -> Result<Vec<Option<Bytes>>> {
+        names.iter().map(|name| Ok(self.get(name)?.map(|found| found.bytes))).collect()
+    }
+
     fn get_start(&self, name: &str, length: u64) -> Result<Option<Bytes>> {
         let path = self.path(name);
         let mut bytes = Vec::new();

@@ -33,6 +33,9 @@ pub(crate) trait Shelf: Debug + Send + Sync {
 
     fn get(&self, name: &str) -> Result<Option<Found>>;
 
+    /// Several, in the order of their names.
+    fn get_all(&self, names: &[String]) -> Result<Vec<Option<Bytes>>>;
+
     /// Up to `length` bytes from the start, without reading the rest.
     fn get_start(&self, name: &str, length: u64) -> Result<Option<Bytes>>;
 

@@ -17,6 +17,8 @@ use crate::evolve::schema_changes;
 
 /// Syncs wait for the disk or the network, which do many at a time.
 const SYNC_THREADS: usize = 8;
+/// Each has parts of its file in memory.
+const UPLOADS: usize = 4;
 
 impl Work {
     pub(super) fn commit(&mut self, to: Position) -> Result<LoadReport> {
@@ -166,7 +168,8 @@ impl Work {
         let known = self.manifest.next_keys;
         let fresh = (known..next.next_keys).map(|number| key_file(self.spec.fence, number));
         let names: Vec<String> = staged.map(str::to_owned).chain(fresh).collect();
-        store.each(&names, SYNC_THREADS, |name| store.sync(name))?;
+        let width = if store.is_shared() { UPLOADS } else { SYNC_THREADS };
+        store.each(&names, width, |name| store.sync(name))?;
         names.first().map_or(Ok(()), |name| store.sync_folder_of(name))?;
         names.last().map_or(Ok(()), |name| store.sync_folder_of(name))
     }
