@@ -1,12 +1,16 @@
 //! Column rules over time: the key that values are hashed with stays the same, and a change of rules is told.
 
-use clarion_core::{Error, Kind, Progress, Result, RuleMemory, StreamMemory, StreamName, Timestamp};
+use clarion_core::{
+    Error, Kind, Outcome, Progress, Result, RuleMemory, RunRecord, StreamMemory, StreamName, Timestamp,
+};
 use serde::Serialize;
 
 use crate::calls::history_is_open;
 use crate::engine::{Engine, Writer};
-use crate::freshness;
 use crate::generation::{self, waits_for_its_turn};
+
+/// Syncs that are searched for a full one.
+const FULL_SYNCS: u32 = 500;
 
 /// The column rules of a stream, for `status`.
 #[derive(Debug, Serialize)]
@@ -92,18 +96,34 @@ impl Engine {
 
     /// Whether everything of a stream was read again since then.
     async fn is_renewed(&self, stream: &StreamName, since: Timestamp) -> Result<bool> {
-        if !crate::about::CALL_STREAMS.contains(stream) {
-            return Ok(freshness::last_success(self.stores.state.as_ref())
-                .await?
-                .is_some_and(|at| at > since));
-        }
         let state = &self.stores.state;
         let cursors = state.cursors().await?;
-        let begun = cursors.get(generation::BEGUN).is_some_and(|begun| *begun >= since);
-        let now = self.stores.clock.now();
-        Ok(begun
-            && !history_is_open(|name| cursors.get(name).copied())
-            && !waits_for_its_turn(self, state.generation().await?, now).await?)
+        if crate::about::CALL_STREAMS.contains(stream) {
+            let begun = cursors.get(generation::BEGUN).is_some_and(|begun| *begun >= since);
+            let now = self.stores.clock.now();
+            return Ok(begun
+                && !history_is_open(|name| cursors.get(name).copied())
+                && !waits_for_its_turn(self, state.generation().await?, now).await?);
+        }
+        let Some(declared) = self.stores.declared.iter().find(|declared| declared.name == *stream) else {
+            return Ok(true);
+        };
+        if declared.by_id {
+            return Ok(state.count_leads(stream, since).await?.1 == 0);
+        }
+        if declared.is_incremental() {
+            // An ordinary read goes on where the one before ended.
+            let is_full =
+                |run: &RunRecord| run.kind == "sync --full" && run.outcome == Outcome::Done.as_str();
+            return Ok(state
+                .syncs(FULL_SYNCS)
+                .await?
+                .iter()
+                .any(|run| is_full(run) && run.started_at >= since));
+        }
+        // One cursor for the stream as a whole, and one for each month that was asked for.
+        let prefix = format!("{stream}.");
+        Ok(cursors.iter().filter(|(name, _)| name.starts_with(&prefix)).all(|(_, at)| *at >= since))
     }
 
     fn never_met<'m>(

@@ -55,6 +55,13 @@ async fn assert_shown(cage: &Cage) {
         assert_eq!(user["email"].as_str().map(str::len), Some(64));
         assert_eq!(user["name"], "****** ***********");
         assert!(user.get("about").is_none() && user.get("phone").is_none(), "{user}");
+        let person = tables["people"].iter().find(|person| person["id"] == "canary-user").unwrap();
+        assert_eq!(
+            (&person["email"], &person["name"]),
+            (&user["email"], &user["name"]),
+            "custom streams too"
+        );
+        assert!(person["about"].to_string().contains("[email]"), "{person}");
         let turns = column(&tables["transcript_turns"], &cage.call, "text");
         assert_eq!(Vec::from_iter(turns), ["mail [email] or call [phone]", "the card is [card], ok?"]);
         assert_eq!(one("action_items", "action_item").as_deref(), Some("write to [email]"));

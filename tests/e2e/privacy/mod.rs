@@ -51,6 +51,18 @@ include = ["email", "name", "role"]
 [streams.users.columns]
 "email" = "hash"
 "name" = "mask"
+
+[[streams.custom]]
+name = "people"
+path = "/users"
+records = "$.users[*]"
+every = "0s"
+
+[streams.custom.columns]
+"email" = "hash"
+"name" = "mask"
+"phone" = "exclude"
+"about" = "redact"
 "#;
 
 /// What must be found nowhere. Each stands where another rule or another path keeps it out.

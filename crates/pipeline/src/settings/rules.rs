@@ -28,8 +28,10 @@ impl StreamsSettings {
         mut needed: Vec<String>,
         (include, columns): (&[String], &BTreeMap<String, Rule>),
     ) -> StreamColumns {
+        // What a call names, its details name as well.
+        let parent = if stream == StreamName::CALL_DETAILS { StreamName::CALLS } else { stream.clone() };
         let children =
-            self.declared().filter(|child| child.enabled && child.parent_stream().as_ref() == Some(&stream));
+            self.declared().filter(|child| child.enabled && child.parent_stream().as_ref() == Some(&parent));
         needed.extend(children.map(|child| child.parent_field.clone()).filter(|field| !field.is_empty()));
         let rules = ColumnRules { include: include.to_vec(), columns: columns.clone() };
         StreamColumns { stream, needed, rules }

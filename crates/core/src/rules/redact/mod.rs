@@ -12,12 +12,19 @@ pub(super) use email::is_email;
 
 /// The text with `[email]`, `[phone]` and `[card]` in the places of what they name.
 pub(super) fn redact(text: &str) -> Cow<'_, str> {
-    // Most turns of a transcript have neither.
-    let text = if text.contains(email::AT) { replaced(text, email::find) } else { Cow::Borrowed(text) };
-    match &text {
-        Cow::Borrowed(plain) => replaced(plain, numbers::find),
-        Cow::Owned(owned) => Cow::Owned(replaced(owned, numbers::find).into_owned()),
+    // Most turns of a transcript have neither. Beyond ASCII the sign begins with this byte.
+    let has_sign = memchr::memchr2(b'@', 0xef, text.as_bytes()).is_some();
+    let text = if has_sign { replaced(text, email::find) } else { Cow::Borrowed(text) };
+    match text {
+        Cow::Borrowed(plain) if has_digit(plain) => replaced(plain, numbers::find),
+        Cow::Owned(owned) if has_digit(&owned) => Cow::Owned(replaced(&owned, numbers::find).into_owned()),
+        text => text,
     }
+}
+
+/// Whether there may be one; without an early exit the compiler looks at many bytes at once.
+fn has_digit(text: &str) -> bool {
+    text.bytes().fold(false, |found, byte| found | byte.is_ascii_digit() | (byte >= 0x80))
 }
 
 /// A part of a text, in bytes, and what takes its place.
