@@ -58,6 +58,8 @@ async fn a_changed_rule_is_told_until_all_is_fetched_again_and_costs_nothing_by_
     workspace.write_config(&format!("{plain}{MASKED}"));
     control.reset_log();
     let ran = workspace.sync();
+    let verified = workspace.run(&["verify"]).expect(0);
+    assert!(verified.stdout.contains("waiting"), "{}", verified.stdout);
     let warned = ran.json["warnings"].to_string();
     assert!(warned.contains("column rules of calls changed") && warned.contains("sync --full"), "{warned}");
     let by_purpose = &ran.json["requests"]["by_purpose"];

@@ -74,7 +74,7 @@ impl AgainstSource<'_> {
         Ok(match found {
             None => Some((Finding::Extra, "the vendor does not list it any more".to_owned())),
             Some(record) if content_hash(&record.data) != known.hash => {
-                Some((Finding::Stale, self.where_it_differs(known, &record).await?))
+                Some((self.differs(known), self.where_it_differs(known, &record).await?))
             }
             Some(_) => None,
         })

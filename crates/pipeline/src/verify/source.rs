@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use clarion_core::{
-    Fetched, Known, ListRequest, PageSink, Position, Purged, Purpose, RecordKey, Result, SourceRecord, Span,
-    StatusClass, StreamName, Timestamp, Window, content_hash,
+    Fetched, Known, ListRequest, PageSink, Position, Purged, Purpose, RecordKey, Result, RuleMemory,
+    SourceRecord, Span, StatusClass, StreamName, Timestamp, Window, content_hash,
 };
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
@@ -41,6 +41,8 @@ pub(crate) struct AgainstSource<'e> {
     unlisted: BTreeMap<RecordKey, Known>,
     /// The vendor may go on listing calls that were purged.
     purged: Option<Purged>,
+    /// Since when other column rules hold than for older versions.
+    rules: RuleMemory,
     /// Purged calls that were not listed here.
     unseen_purged: u64,
 }
@@ -59,6 +61,7 @@ impl<'e> AgainstSource<'e> {
         Ok(Self {
             unseen_purged: purged.as_ref().map_or(0, |purged| purged.marks() as u64),
             purged,
+            rules: engine.stores.state.rules().await?,
             engine,
             sample,
             synced_to,
@@ -204,16 +207,23 @@ impl<'e> AgainstSource<'e> {
         for known in known {
             match listed.remove(&known.key) {
                 None => drop(self.unlisted.insert(known.key.clone(), known)),
-                Some(call) if call.hash != known.hash => self.tell_changed(&known.key, call.modified),
+                Some(call) if call.hash != known.hash => self.tell_changed(&known, call.modified),
                 Some(_) => {}
             }
         }
         self.unknown.extend(listed);
     }
 
-    fn tell_changed(&mut self, key: &RecordKey, modified: Option<Timestamp>) {
-        let kind = self.late(modified).unwrap_or(Finding::Stale);
-        self.calls.find(kind, key.as_str(), "changed in the list");
+    fn tell_changed(&mut self, known: &Known, modified: Option<Timestamp>) {
+        let kind = self.late(modified).unwrap_or(self.differs(known));
+        self.calls.find(kind, known.key.as_str(), "changed in the list");
+    }
+
+    /// What a version is that differs from the vendor's. One that was journalled under other column rules waits to be
+    /// fetched again.
+    pub(super) fn differs(&self, known: &Known) -> Finding {
+        let is_outdated = self.rules.since(&known.stream).is_some_and(|since| known.checked_at < since);
+        if is_outdated { Finding::Waiting } else { Finding::Stale }
     }
 
     /// What changed after the last forward pass waits for the next.
@@ -347,7 +357,7 @@ impl<'e> AgainstSource<'e> {
                     check.find(Finding::Extra, known.key.as_str(), "the vendor does not have it any more");
                 }
                 Fetched::Record(record) if content_hash(&record.data) != known.hash => {
-                    let kind = self.late(record.modified).unwrap_or(Finding::Stale);
+                    let kind = self.late(record.modified).unwrap_or(self.differs(&known));
                     check.find(kind, known.key.as_str(), self.where_it_differs(&known, &record).await?);
                 }
                 Fetched::Record(_) => {}
