@@ -21,7 +21,7 @@ pub(crate) use outside::{outside_reader, real_data};
 pub(crate) use search::{found, matches};
 pub(crate) use tables::{Tables, copy_folder, files, lake_tables, snapshot, warehouse_tables, without};
 pub(crate) use truth::{assert_truth, compare, problems, write_truth};
-pub(crate) use workspace::{Layout, Workspace};
+pub(crate) use workspace::{DECLARED, Layout, Workspace};
 
 /// Calls whose details were asked for more than once.
 pub(crate) fn fetched_twice(control: &Control) -> Vec<String> {

@@ -10,8 +10,8 @@ use super::database::Database;
 
 /// Any will do: the server of the tests checks none.
 const S3_CREDENTIALS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
-/// The streams that a layout may switch off.
-const DECLARED: [&str; 14] = [
+/// The streams besides calls, call_details and users: those that a layout may switch off.
+pub(crate) const DECLARED: [&str; 14] = [
     "teams",
     "topics",
     "topics_v2",
