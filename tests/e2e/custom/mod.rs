@@ -1,6 +1,10 @@
 //! Streams of the user's own, end to end: from configuration to rows, from the vendor's host and from another.
 
+mod stranger;
+
 use serde_json::Value;
+
+use self::stranger::Stranger;
 
 use crate::harness::{Layout, Ran, Workspace, lake_tables, simulate, small, snapshot, warehouse_tables};
 
@@ -121,6 +125,86 @@ async fn another_host_is_read_with_its_own_headers_and_never_with_the_credential
     let calls = lake_tables(&bare.lake()).remove("calls").unwrap_or_default();
     assert!(!calls.is_empty(), "{}{}", ran.stdout, ran.stderr);
     assert_ne!(ran.code, 5, "it is no refusal of the credentials");
+}
+
+/// Nine things in pages of three, as each kind of paging is answered.
+fn things(place: &str, elsewhere: &str) -> (u16, String) {
+    let query = |name: &str| {
+        let pairs = place.split_once('?').map_or("", |(_, query)| query).split('&');
+        pairs
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
+    };
+    let page = |number: u64| {
+        let ids = (number * 3..number * 3 + 3).filter(|id| *id < 9);
+        let things: Vec<String> = ids
+            .map(|id| format!(r#"{{"id":{id},"big":1234567890123456789{id},"text":"x\ud83dy 😀"}}"#))
+            .collect();
+        things.join(",")
+    };
+    let (page, next) = match place.split('?').next().unwrap_or_default() {
+        "/numbered" => (page(query("page").unwrap().parse::<u64>().unwrap() - 1), "null".to_owned()),
+        "/marked" => {
+            let number = query("cursor").map_or(0, |mark| mark.trim_start_matches('m').parse().unwrap());
+            (page(number), if number < 2 { format!("\"m{}\"", number + 1) } else { "null".to_owned() })
+        }
+        "/linked" => (page(0), "\"/linked/2\"".to_owned()),
+        "/linked/2" => (page(1), format!("\"{elsewhere}/linked/3\"")),
+        "/linked/3" => (page(2), "null".to_owned()),
+        _ => return (404, String::new()),
+    };
+    (200, format!(r#"{{"things":[{page}],"next":{next}}}"#))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_paging_is_read_from_another_host_which_hears_no_credentials() {
+    let vendor = simulate(small(5)).await;
+    let last = Stranger::answering(|place| things(place, ""));
+    let elsewhere = last.url.clone();
+    let first = Stranger::answering(move |place| things(place, &elsewhere));
+    let mut streams = String::new();
+    for (name, paging) in [
+        ("numbered", "paging = \"page\""),
+        ("marked", "paging = \"cursor\"\ncursor_path = \"$.next\""),
+        ("linked", "paging = \"next_link\"\nnext_path = \"$.next\""),
+    ] {
+        streams += &format!(
+            "[[streams.custom]]\nname = \"{name}\"\nurl = \"{}/{name}\"\nrecords = \"$.things[*]\"\npage_size = 3\n\
+             headers = {{ X-Own = \"own-token\" }}\n{paging}\n",
+            first.url
+        );
+    }
+    let workspace = both(&vendor.url(), &streams).await;
+    workspace.sync();
+    let mut all = vec![("lake", lake_tables(&workspace.lake()))];
+    if let Some(database) = workspace.warehouse() {
+        all.push(("warehouse", warehouse_tables(database).await));
+    }
+    for (place, tables) in &all {
+        for name in ["numbered", "marked", "linked"] {
+            let rows = &tables[name];
+            assert_eq!(rows.len(), 9, "{place} {name}: {rows:?}");
+            for row in rows {
+                // Past 64 bits only text holds every digit; half a character is mended.
+                assert_eq!(
+                    row["big"],
+                    format!("1234567890123456789{}", row["id"].as_str().unwrap()),
+                    "{place} {name}"
+                );
+                assert_eq!(row["text"], "x\u{fffd}y 😀", "{place} {name}");
+            }
+        }
+    }
+    for request in first.heard().iter().chain(&last.heard()) {
+        assert!(!request.contains("x-api-") && !request.contains("demo"), "{request}");
+    }
+    assert!(first.heard().iter().all(|request| request.contains("x-own: own-token")));
+    assert!(
+        last.heard().iter().all(|request| !request.contains("own-token")),
+        "they were for the first host"
+    );
+    assert_eq!((first.heard().len(), last.heard().len()), (4 + 3 + 2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
