@@ -33,14 +33,17 @@ impl Scene {
 
     /// With so many requests a week; 0 = unlimited.
     async fn with_week(calls: usize, weekly_requests: u64, more: &str) -> Self {
+        Self::with(calls, more, Layout { weekly_requests, ..Layout::both().await }).await
+    }
+
+    async fn with(calls: usize, more: &str, layout: Layout) -> Self {
         let as_of = Some(NOW.parse().unwrap());
         let simulator = simulate(clarion_simulator::Options { as_of, ..small(calls) }).await;
         let layout = Layout {
             declared: true,
-            weekly_requests,
             history_start: "2026-06-15".to_owned(),
             more: more.to_owned(),
-            ..Layout::both().await
+            ..layout
         };
         let workspace = Workspace::new(&simulator.url(), layout);
         Self { simulator, workspace }

@@ -4,6 +4,7 @@ use clarion_simulator::Edit;
 use serde_json::{Value, json};
 
 use super::{NOW, Scene, asked, texts};
+use crate::harness::Layout;
 
 fn put(record: Value) -> Edit {
     Edit::PutRecord { collection: "playlists".to_owned(), record }
@@ -71,4 +72,26 @@ async fn nothing_new_writes_nothing() {
         assert_ne!(counts["fetched"], json!(0), "{stream} was not read");
         assert_eq!((&counts["new"], &counts["changed"]), (&json!(0), &json!(0)), "{stream}");
     }
+}
+
+/// Private calls that a playlist lists, and those of them that a workspace shows which asked for none.
+async fn private_calls(failpoints: &str) -> (usize, usize) {
+    let layout = Layout { source: "include_private = false".to_owned(), ..Layout::default() };
+    let scene = Scene::with(30, "", layout).await;
+    let mut playlist = scene.control().collection("playlists")[0].clone();
+    playlist["call_ids"] = json!(scene.control().call_ids());
+    scene.control().edit(put(playlist.clone()));
+    scene.at(NOW, failpoints, &["sync"]).expect(0);
+    let private = scene.control().private_ids();
+    let shown = in_playlist(&scene, &playlist);
+    assert!(shown.iter().any(|id| !private.contains(id)), "the public ones are there");
+    (private.len(), shown.iter().filter(|id| private.contains(*id)).count())
+}
+
+#[tokio::test]
+async fn a_playlist_shows_no_private_call_to_whoever_asked_for_none() {
+    let (private, shown) = private_calls("").await;
+    assert!(private > 0 && shown == 0, "{shown} of {private} private calls");
+    let (_, shown) = private_calls("pipeline.private_in_lists=return").await;
+    assert!(shown > 0, "the defect had no effect");
 }

@@ -90,6 +90,8 @@ pub struct Declaration {
     pub window_days: u32,
     /// Each full calendar month is asked for once, in `{from}` and `{to}`.
     pub window_months: bool,
+    /// Its records are calls: where private calls are not asked for, those stay that `calls` shows as public.
+    pub of_calls: bool,
     /// Promised by the vendor's contract. Any other endpoint may be absent: 403 and 404 then end nothing.
     pub in_contract: bool,
 }
@@ -180,6 +182,7 @@ impl Default for Declaration {
             by_id: false,
             window_days: 0,
             window_months: false,
+            of_calls: false,
             in_contract: false,
         }
     }

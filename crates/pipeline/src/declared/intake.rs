@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use clarion_core::json::{Json, skim};
 use clarion_core::{
     Bindings, Event, Fingerprint, Known, PageSink, Purpose, ReadEnd, ReadRequest, RecordKey, Result,
-    SourceRecord, parse_timestamp,
+    SourceRecord, StreamName, fault, parse_timestamp,
 };
 
 use super::Pass;
@@ -76,9 +76,25 @@ impl<'i, 'p> Intake<'i, 'p> {
         Ok(())
     }
 
+    /// The records held back, less the calls that nobody asked for: unknown counts as private.
+    async fn permitted(&mut self) -> Result<BTreeMap<RecordKey, SourceRecord>> {
+        let mut held = std::mem::take(&mut self.held);
+        if !self.pass.stream.of_calls
+            || self.pass.engine.include_private
+            || fault::defect("pipeline.private_in_lists")
+        {
+            return Ok(held);
+        }
+        let ids: Vec<RecordKey> = held.values().filter_map(|record| id(&record.data)).collect();
+        let calls = self.pass.recorder.known(&StreamName::CALLS, &ids).await?;
+        let is_public = |call: &Known| call.private == Some(false) && !call.gone;
+        held.retain(|_, record| id(&record.data).is_some_and(|id| calls.get(&id).is_some_and(is_public)));
+        Ok(held)
+    }
+
     /// Journals what is new of the records held back.
     pub(super) async fn settle(&mut self) -> Result<()> {
-        let held = std::mem::take(&mut self.held);
+        let held = self.permitted().await?;
         let keys: Vec<RecordKey> = held.keys().cloned().collect();
         let known = self.pass.recorder.known(&self.pass.stream.name, &keys).await?;
         let at = self.pass.engine.stores.clock.now();
@@ -125,6 +141,11 @@ impl PageSink for Intake<'_, '_> {
         self.take(records).await?;
         if self.held.len() >= HELD { self.settle().await } else { Ok(()) }
     }
+}
+
+/// The call that a record is.
+fn id(data: &[u8]) -> Option<RecordKey> {
+    RecordKey::parse(cursor_value(data, "id")?).ok()
 }
 
 /// The text or the number in a field: a name, or names with dots.

@@ -32,7 +32,7 @@ use crate::tally::Tally;
 pub(crate) enum Turn {
     /// Few requests, which nothing else has to wait for or to be paid before.
     First,
-    /// Windows of time: the first call tells where they begin.
+    /// Windows of time, which begin with the first call; lists of calls, of which it must be known who may see them.
     AfterCalls,
     /// What calls and their details name.
     Last,
@@ -51,7 +51,7 @@ impl Turn {
         }
         if is_call(&root.parent) {
             Self::Last
-        } else if stream.is_windowed() {
+        } else if stream.is_windowed() || stream.of_calls {
             Self::AfterCalls
         } else {
             Self::First
