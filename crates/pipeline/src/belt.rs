@@ -152,7 +152,7 @@ fn refuse_frozen(novelties: &[Novelty]) -> Result<()> {
         .with("seen", &novelty.seen)
         .with("position", novelty.position)
         .hint(format!(
-            "nothing after this position is loaded, and nothing is lost: set `contract` in [streams.{}] to \"evolve\" to \
+            "this destination stays where it is, and nothing is lost: set `contract` in [streams.{}] to \"evolve\" to \
              take it, or to \"discard\" to leave it out, and run `clarion load`",
             novelty.stream
         )))

@@ -38,6 +38,7 @@ pub(super) async fn prepare(
     check(&stored, spec, &session.server.destination)?;
     let damages = catalog::damages(session, schema, &stored).await?;
     if spec.replace {
+        stored.repaired = !damages.is_empty();
         repair(session, &statements, &mut stored, damages).await?;
         empty(session, &statements, &mut stored).await?;
     } else if let Some(damage) = damages.first() {

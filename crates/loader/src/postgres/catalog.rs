@@ -43,6 +43,8 @@ pub(super) struct Stored {
     pub(super) tables: BTreeMap<TableName, Remembered>,
     /// What this very load has changed in tables before it began again, in words.
     pub(super) noted: Vec<String>,
+    /// Whether tables had to be given their shape back, which lasts as long as the load's transaction.
+    pub(super) repaired: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -29,6 +29,8 @@ pub(super) struct PostgresLoad {
     pub(super) novelties: Vec<Novelty>,
     /// Changes that are stored already.
     pub(super) noted: Vec<String>,
+    /// Whether tables have their shape from this transaction: it must not end for another shape.
+    pub(super) repaired: bool,
     /// Whether the transaction holds anything that would be lost with it.
     pub(super) touched: bool,
     /// Set while a change set is written: what was begun and not finished can never be committed.
@@ -72,7 +74,7 @@ impl PostgresLoad {
         deletes: Deletes,
         stored: Stored,
     ) -> Self {
-        let (position, noted) = (stored.position, stored.noted);
+        let (position, noted, repaired) = (stored.position, stored.noted, stored.repaired);
         let tables = targets(stored.tables, spec.replace);
         Self {
             session,
@@ -84,6 +86,7 @@ impl PostgresLoad {
             schema_changes: Vec::new(),
             novelties: Vec::new(),
             noted,
+            repaired,
             touched: false,
             broken: false,
         }

@@ -28,7 +28,7 @@ impl PostgresLoad {
     /// Adds and widens columns of existing tables. The load's transaction ends for it: if nothing was written in it, it
     /// begins anew, and nobody notices.
     pub(super) async fn reshape_first(&mut self, change: &ChangeSet) -> Result<()> {
-        if self.too_narrow(change).is_empty() {
+        if self.repaired || self.too_narrow(change).is_empty() {
             return Ok(());
         }
         self.session.plain("ROLLBACK", DOING).await?;

@@ -2,6 +2,7 @@
 
 use clarion_core::testing::destination::{Call, Readback, Script, journal, purge};
 use clarion_core::{Destination, Kind, Position};
+use serde_json::json;
 
 use super::database::Database;
 
@@ -52,6 +53,17 @@ async fn a_retyped_column_is_named_and_a_rebuild_gives_its_type_back() {
         return;
     };
     assert_named_and_repaired(&db, &["table: calls", "column: score", "bigint", "text"]).await;
+}
+
+#[tokio::test]
+async fn a_rebuild_repairs_and_widens_a_table_at_once() {
+    let Some(db) = damaged("ALTER TABLE clari.calls DROP COLUMN score").await else {
+        return;
+    };
+    let wider = Script::new(Position::START, vec![Call::new("a", JANUARY, 12).field("score", json!("high"))]);
+    wider.widened().replacing().run(TWO, &db).await.expect("a rebuild repairs it");
+    assert_eq!(db.text("SELECT score || coalesce(mood, '-') FROM clari.calls").await, "high-");
+    assert_eq!(db.destination().inspect().await.expect("it is well").position, TWO);
 }
 
 #[tokio::test]
