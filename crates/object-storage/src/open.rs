@@ -83,6 +83,15 @@ fn s3(bucket: &str, parameters: &BTreeMap<String, String>) -> Result<Arc<dyn Obj
         };
         builder = builder.with_config(key, value);
     }
+    let allow_http = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
+    let is_plain = builder
+        .get_config_value(&AmazonS3ConfigKey::Endpoint)
+        .is_some_and(|endpoint| endpoint.starts_with("http://"));
+    if is_plain && builder.get_config_value(&allow_http).as_deref() != Some("true") {
+        return Err(Error::new(Kind::Config, "the store's endpoint is not encrypted").hint(
+            "use https://, or say that it is meant: &allow_http=true in the url, or AWS_ALLOW_HTTP=true",
+        ));
+    }
     Ok(Arc::new(builder.build().map_err(client::misconfigured)?))
 }
 

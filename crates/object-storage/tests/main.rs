@@ -150,6 +150,8 @@ fn a_url_with_a_secret_or_an_unknown_parameter_is_refused() {
         assert_eq!(error.kind(), Kind::Config, "{url}");
         assert!(error.way_out().is_some_and(|hint| hint.contains("region")), "{error}");
     }
+    let error = Bucket::open(&"s3://b/p?endpoint=http://localhost:1".parse().unwrap()).unwrap_err();
+    assert!(error.way_out().is_some_and(|hint| hint.contains("allow_http")), "{error}");
     assert_eq!(Bucket::open(&"gs://b/p".parse().unwrap()).unwrap().url(), "gs://b/p");
     assert_eq!(Bucket::open(&"az://c/p?account=a".parse().unwrap()).unwrap().url(), "az://c/p");
     let shown = Bucket::open(&"s3://b/p/q/?endpoint=http://localhost:1&allow_http=true".parse().unwrap());

@@ -101,7 +101,9 @@ pub(super) fn sweep(store: &Store, manifest: &Manifest) -> Result<()> {
     let mut spent = store.below(KEYS)?;
     spent.retain(|name| !known.contains(name.as_str()));
     if store.is_shared() {
-        store.discard(STAGING)?;
+        for own in [STAGING, KEYS] {
+            store.discard(own)?;
+        }
         spent.extend(store.below(STAGING)?);
         spent.retain(|name| fence_of(name).is_none_or(|fence| fence <= manifest.fence));
     } else {

@@ -283,13 +283,13 @@ async fn load(destination: &impl Destination, script: &Script, number: usize) ->
     load.commit(place(number + 1)).await.map(drop)
 }
 
-/// At each step readers see each record at most once; dies at the `kill`-th.
+/// Dies at the `kill`-th step, where readers see each record at most once.
 fn watcher(lake: &BucketLake, kill: usize) -> impl Fn(&'static str) -> Result<()> + Send + Sync + 'static {
     let seen = BucketLake::in_memory(lake.memory.clone().unwrap());
     let steps = AtomicUsize::new(0);
     move |step| {
-        seen.tables();
         if steps.fetch_add(1, Ordering::SeqCst) == kill {
+            seen.tables();
             return Err(Error::new(Kind::Interrupted, "killed here").with("step", step));
         }
         Ok(())
