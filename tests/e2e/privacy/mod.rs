@@ -98,8 +98,11 @@ impl Cage {
     }
 
     async fn under(calls: usize, rules: &str) -> Self {
+        Self::with(calls, Layout { more: rules.to_owned(), ..Layout::both().await }).await
+    }
+
+    async fn with(calls: usize, layout: Layout) -> Self {
         let simulator = simulate(small(calls)).await;
-        let layout = Layout { more: rules.to_owned(), ..Layout::both().await };
         let workspace = Workspace::new(&simulator.url(), layout);
         let control = simulator.control();
         let is_spoken = |call: &Value| has_details(call) && call["summary"].is_object();

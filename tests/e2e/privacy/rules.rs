@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Cage, KEY, KEYED};
-use crate::harness::found;
+use crate::harness::{Layout, found};
 
 const TITLES: &str = "[streams.calls]\nrelist = \"500d\"\n\n[streams.calls.columns]\n\"title\" = \"hash\"\n";
 
@@ -83,6 +83,27 @@ async fn a_changed_rule_is_told_until_all_is_fetched_again_and_costs_nothing_by_
     control.reset_log();
     cage.edit(json!({"title": "quite another one"}));
     assert_eq!(workspace.sync().number("/requests/by_purpose/changed"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_read_whole_is_renewed_by_its_next_read() {
+    let layout = Layout { declared: true, more: PLAIN.to_owned(), ..Layout::both().await };
+    let cage = Cage::with(4, layout).await;
+    let workspace = &cage.workspace;
+    workspace.sync();
+    let rules = "\n[streams.users.columns]\nemail = \"mask\"\n[streams.teams.columns]\nname = \"mask\"\n";
+    workspace.write_config(&format!("{}{rules}", workspace.config()));
+    workspace.sync();
+    let outdated = || {
+        let status = workspace.run(&["status"]).expect(0);
+        let rules = status.json["rules"].as_array().unwrap().clone();
+        let is_outdated =
+            |stream: &str| rules.iter().find(|rules| rules["stream"] == *stream).unwrap()["outdated"] == true;
+        (is_outdated("users"), is_outdated("teams"))
+    };
+    assert_eq!(outdated(), (false, true), "users are read in every sync, teams once a day");
+    workspace.run(&["sync", "--full"]).expect(0);
+    assert_eq!(outdated(), (false, false));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -304,7 +304,7 @@ impl<'e> AgainstSource<'e> {
                 }
             }
         }
-        for rejected in self.engine.stores.state.rejected(u32::MAX >> 1).await? {
+        for rejected in self.engine.stores.state.rejected_by(None).await? {
             without.remove(&rejected.key);
         }
         for key in without.into_keys() {
