@@ -193,7 +193,8 @@ pub(crate) fn make_normaliser(settings: &Settings) -> MakeNormaliser {
     let keys: StreamKeys =
         declared.map(|stream| (stream.name.clone(), stream.key.names().to_vec())).collect();
     let contracts = settings.streams.contracts();
-    Arc::new(move |schemas, loaded_at| -> Box<dyn Normalise> {
-        Box::new(Normaliser::with_keys(schemas, loaded_at, keys.clone()).under(contracts.clone()))
+    Arc::new(move |schemas, names, loaded_at| -> Box<dyn Normalise> {
+        let normaliser = Normaliser::with_keys(schemas, loaded_at, keys.clone());
+        Box::new(normaliser.under(contracts.clone()).called(names.clone()))
     })
 }

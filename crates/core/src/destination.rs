@@ -20,6 +20,13 @@ pub trait Destination: Send + Sync {
     /// - Never loaded or wiped is [`Position::START`] without tables.
     async fn inspect(&self) -> Result<DestinationState>;
 
+    /// The shapes that it remembers of its tables, whatever became of the tables.
+    ///
+    /// # Behavior
+    /// - Never loaded or wiped is empty.
+    /// - What [`Destination::inspect`] calls damaged is remembered all the same, as long as the memory itself can be read.
+    async fn remembered(&self) -> Result<BTreeMap<TableName, Arc<TableSchema>>>;
+
     /// How its tables came to be what they are, oldest first.
     ///
     /// # Behavior

@@ -64,7 +64,7 @@ pub use lead::Lead;
 pub use lease::{Fence, Lease, LeaseGuard};
 pub use ledger::{Ask, Grant, Ledger, Purpose, Spent, WeekUse};
 pub use name::{JournalId, RecordKey, RunId, StreamName, TableName};
-pub use normalise::{Gone, Item, MakeNormaliser, Normalise};
+pub use normalise::{ColumnNames, Gone, Item, MakeNormaliser, Normalise, column_names};
 pub use observe::{Event, Observer, RunSummary, Silent};
 pub use period::Period;
 pub use position::{Position, SegmentNo};

@@ -44,6 +44,23 @@ pub trait Normalise: Send {
     fn normalise(&mut self, chunk: &[Item<'_>]) -> ChangeSet;
 }
 
-/// Makes the normaliser of a load, given the tables that the destination has and the load's `_loaded_at`.
-pub type MakeNormaliser =
-    Arc<dyn Fn(&BTreeMap<TableName, Arc<TableSchema>>, Timestamp) -> Box<dyn Normalise> + Send + Sync>;
+/// By table the column that a vendor field has. Which of two fields has the name that both would have is decided by the
+/// first load; this is how a later one of an empty table knows.
+pub type ColumnNames = BTreeMap<TableName, BTreeMap<String, String>>;
+
+/// The columns that fields were given when they were first seen; the contract's have theirs from it.
+pub fn column_names(schemas: &BTreeMap<TableName, Arc<TableSchema>>) -> ColumnNames {
+    let named = |schema: &Arc<TableSchema>| {
+        let found = schema.columns.iter().filter(|column| !column.declared && !column.source.is_empty());
+        found.map(|column| (column.source.clone(), column.name.clone())).collect()
+    };
+    schemas.iter().map(|(table, schema)| (table.clone(), named(schema))).collect()
+}
+
+/// Makes the normaliser of a load, given the tables that the destination has, the names of columns that it does not have,
+/// and the load's `_loaded_at`.
+pub type MakeNormaliser = Arc<
+    dyn Fn(&BTreeMap<TableName, Arc<TableSchema>>, &ColumnNames, Timestamp) -> Box<dyn Normalise>
+        + Send
+        + Sync,
+>;

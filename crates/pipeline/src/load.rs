@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clarion_core::{
-    Destination, DestinationReport, DestinationState, Error, Event, JournalId, Kind, LoadReport, LoadSpec,
-    RejectedValue, Result, SegmentInfo, TableName, TableSchema, Timestamp, check_journal, fault,
+    ColumnNames, Destination, DestinationReport, DestinationState, Error, Event, JournalId, Kind, LoadReport,
+    LoadSpec, RejectedValue, Result, SegmentInfo, TableName, TableSchema, Timestamp, check_journal,
+    column_names, fault,
 };
 use serde::Serialize;
 
@@ -81,6 +82,7 @@ impl Engine {
                 replace: options.replace,
                 retry: options.rejected,
                 again: false,
+                names: ColumnNames::new(),
                 report: DestinationReport::default(),
             };
             let report = loading.run(&mut outcome).await;
@@ -124,6 +126,8 @@ struct Loading<'e> {
     retry: bool,
     /// Whether a version of a record that the destination has is written once more.
     again: bool,
+    /// The columns that fields are to have where the destination has no tables to tell.
+    names: ColumnNames,
     report: DestinationReport,
 }
 
@@ -163,25 +167,70 @@ impl Loading<'_> {
     }
 
     /// What the destination holds; nothing if it is to be rebuilt, whatever state it is in.
-    async fn starting_point(&self) -> Result<DestinationState> {
+    async fn starting_point(&mut self) -> Result<DestinationState> {
         if self.replace {
-            let schemas = self.kept_shapes().await;
+            let mut schemas = self.remembered().await?;
+            self.names = self.known_names(&schemas).await;
+            // A rebuild keeps the shape of what may not evolve.
+            let contracts = self.engine.streams.contracts();
+            schemas.retain(|_, schema| contracts.contains_key(&schema.stream));
             return Ok(DestinationState { schemas, ..DestinationState::default() });
         }
         let state = self.destination.inspect().await?;
         check_journal(state.journal.as_ref(), &self.journal, self.destination.name())?;
+        if state.schemas.is_empty() {
+            self.names = self.known_names(&state.schemas).await;
+        }
         Ok(state)
     }
 
-    /// The tables of streams that may not evolve, as far as the destination can tell: a rebuild keeps their shape.
-    async fn kept_shapes(&self) -> BTreeMap<TableName, Arc<TableSchema>> {
-        let contracts = self.engine.streams.contracts();
-        if contracts.is_empty() {
-            return BTreeMap::new();
+    /// The shapes of the tables before they are rebuilt. Only what may not evolve cannot do without them.
+    async fn remembered(&self) -> Result<BTreeMap<TableName, Arc<TableSchema>>> {
+        let name = self.destination.name();
+        match self.destination.remembered().await {
+            Err(error) if self.engine.streams.contracts().is_empty() => {
+                tracing::warn!(
+                    destination = name,
+                    error = error.chain(),
+                    "the shapes of the tables are not known"
+                );
+                Ok(BTreeMap::new())
+            }
+            Err(error) => {
+                let retry = error.retry_class();
+                Err(Error::new(error.kind(), "cannot tell which columns the tables had")
+                    .retry(retry)
+                    .with("destination", name)
+                    .hint(
+                        "a stream under `contract` \"freeze\" or \"discard\" is rebuilt in the shape it had: repair what the \
+                         reason names, or set its `contract` to \"evolve\" for this replay",
+                    )
+                    .source(error))
+            }
+            remembered => remembered,
         }
-        let mut schemas = self.destination.inspect().await.map(|state| state.schemas).unwrap_or_default();
-        schemas.retain(|_, schema| contracts.contains_key(&schema.stream));
-        schemas
+    }
+
+    /// The columns that fields have in the destination, and for others those in other destinations: two fields that would
+    /// have one name keep theirs, in whatever order they come this time.
+    async fn known_names(&self, own: &BTreeMap<TableName, Arc<TableSchema>>) -> ColumnNames {
+        let mut names = column_names(own);
+        for other in &self.engine.destinations {
+            if other.name() == self.destination.name() {
+                continue;
+            }
+            match other.remembered().await {
+                Ok(schemas) => add_names(&mut names, column_names(&schemas)),
+                Err(error) => {
+                    tracing::warn!(
+                        destination = other.name(),
+                        error = error.chain(),
+                        "its column names are not known"
+                    );
+                }
+            }
+        }
+        names
     }
 
     /// The segments after the destination's position, which must not be ahead of the journal.
@@ -236,15 +285,22 @@ impl Loading<'_> {
         outcome: &mut LoadOutcome,
     ) -> Result<()> {
         let (mut state, loaded_at) = (state.clone(), self.engine.stores.clock.now());
+        let mut shapes = state.schemas.clone();
         loop {
             match self.load_plan(plan, &state, loaded_at, outcome).await {
                 Err(error) if error.kind() == Kind::Conflict && error.is_temporary() => {
-                    let now = self.destination.inspect().await?;
+                    let now = self.destination.remembered().await?;
                     // A table took another shape: each time gets further, since types only ever widen.
-                    if now.schemas == state.schemas {
+                    if now == shapes {
                         return Err(error);
                     }
-                    state.schemas = now.schemas;
+                    // What is rebuilt begins with nothing each time.
+                    if self.replace {
+                        add_names(&mut self.names, column_names(&now));
+                    } else {
+                        state.schemas.clone_from(&now);
+                    }
+                    shapes = now;
                 }
                 done => return done,
             }
@@ -273,7 +329,7 @@ impl Loading<'_> {
         };
         still_ours(stores, self.writer.fence).await?;
         let load = self.destination.begin(spec).await?;
-        let normaliser = (self.engine.make_normaliser)(&state.schemas, loaded_at);
+        let normaliser = (self.engine.make_normaliser)(&state.schemas, &self.names, loaded_at);
         let mut belt = Belt::new(stores, name.clone(), load, normaliser);
         belt.carry_out(plan).await?;
         let values = belt.drain().await?;
@@ -296,6 +352,18 @@ impl Loading<'_> {
         outcome
             .schema_changes
             .extend(done.schema_changes.into_iter().map(|change| format!("{name}: {change}")));
+    }
+}
+
+/// Adds names for fields that have none, less those that are taken.
+fn add_names(names: &mut ColumnNames, others: ColumnNames) {
+    for (table, others) in others {
+        let known = names.entry(table).or_default();
+        for (field, column) in others {
+            if !known.contains_key(&field) && !known.values().any(|taken| *taken == column) {
+                known.insert(field, column);
+            }
+        }
     }
 }
 

@@ -145,7 +145,7 @@ impl<'e> Sampler<'e> {
         let items: Vec<Item<'_>> =
             entries.iter().map(|entry| Item { entry, position, run_id: &run_id, gone: None }).collect();
         let make = wiring::make_normaliser(&self.effective.settings);
-        let change = make(&BTreeMap::new(), now).normalise(&items);
+        let change = make(&BTreeMap::new(), &BTreeMap::new(), now).normalise(&items);
         change.tables.iter().map(|table| columns_of(&table.schema)).collect()
     }
 }

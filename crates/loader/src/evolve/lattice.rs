@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use clarion_core::{Column, ColumnType, TableSchema};
+use clarion_core::{Column, ColumnType, Error, Kind, Result, TableSchema};
 
 /// Columns of ours at the end of every table.
 pub(crate) const SYSTEM_COLUMNS: [(&str, ColumnType); 5] = [
@@ -49,6 +49,30 @@ pub fn merge(a: &TableSchema, b: &TableSchema) -> TableSchema {
     merged
 }
 
+/// Refuses rows for a table whose column of their name holds another field.
+///
+/// # Errors
+/// `Conflict`. Names are handed from load to load, so that this takes a table that is not what it was.
+pub(crate) fn check_fields(known: &TableSchema, incoming: &TableSchema, destination: &str) -> Result<()> {
+    let inferred = |column: &&Column| !column.declared && !column.source.is_empty();
+    for column in incoming.columns.iter().filter(inferred) {
+        let Some(known) = known.column(&column.name).filter(inferred) else { continue };
+        if known.source != column.source {
+            return Err(Error::new(
+                Kind::Conflict,
+                "a column holds another field than the one that comes for it",
+            )
+            .with("destination", destination)
+            .with("table", &incoming.table)
+            .with("column", &column.name)
+            .with("holds", &known.source)
+            .with("field", &column.source)
+            .hint(format!("rebuild it with `clarion replay --destination {destination}`")));
+        }
+    }
+    Ok(())
+}
+
 /// The one order that the columns of a table have, whatever the order in which they appeared.
 pub(crate) fn column_order(a: &Column, b: &Column) -> Ordering {
     rank(a).cmp(&rank(b)).then_with(|| inferred_name(a).cmp(inferred_name(b)))
@@ -69,8 +93,10 @@ fn inferred_name(column: &Column) -> &str {
 
 fn merge_column(known: &mut Column, other: &Column) {
     known.kind = merge_types(&known.kind, &other.kind);
+    // What the contract says of a column holds from then on.
+    let is_now_declared = other.declared && !known.declared;
     known.declared |= other.declared;
-    if known.source.is_empty() {
+    if known.source.is_empty() || is_now_declared {
         known.source.clone_from(&other.source);
     }
 }

@@ -23,7 +23,9 @@ mod write;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clarion_core::{ChangeSet, Contract, Item, Normalise, StreamName, TableName, TableSchema, Timestamp};
+use clarion_core::{
+    ChangeSet, ColumnNames, Contract, Item, Normalise, StreamName, TableName, TableSchema, Timestamp,
+};
 
 use contract::CONTRACTS;
 use stream::StreamTables;
@@ -38,6 +40,7 @@ pub type StreamContracts = BTreeMap<StreamName, Contract>;
 pub struct Normaliser {
     keys: StreamKeys,
     contracts: StreamContracts,
+    names: ColumnNames,
     streams: BTreeMap<StreamName, StreamTables>,
     existing: BTreeMap<TableName, Arc<TableSchema>>,
     /// Microseconds since 1970.
@@ -53,7 +56,13 @@ impl Normaliser {
     /// Says of streams what becomes of fields that their tables do not have.
     pub fn under(self, contracts: StreamContracts) -> Self {
         let loaded_at = Timestamp::from_timestamp_micros(self.loaded_at).unwrap_or_default();
-        Self::of(&self.existing, loaded_at, self.keys, contracts)
+        Self::of(&self.existing, loaded_at, self.keys, contracts, self.names)
+    }
+
+    /// Says which columns fields are to have that the destination's tables do not have.
+    pub fn called(self, names: ColumnNames) -> Self {
+        let loaded_at = Timestamp::from_timestamp_micros(self.loaded_at).unwrap_or_default();
+        Self::of(&self.existing, loaded_at, self.keys, self.contracts, names)
     }
 
     /// `keys` are those of streams that configuration declares; they win over the contract.
@@ -62,7 +71,7 @@ impl Normaliser {
         loaded_at: Timestamp,
         keys: StreamKeys,
     ) -> Self {
-        Self::of(schemas, loaded_at, keys, StreamContracts::new())
+        Self::of(schemas, loaded_at, keys, StreamContracts::new(), ColumnNames::new())
     }
 
     fn of(
@@ -70,16 +79,18 @@ impl Normaliser {
         loaded_at: Timestamp,
         keys: StreamKeys,
         contracts: StreamContracts,
+        names: ColumnNames,
     ) -> Self {
         let of_contract = |stream: &StreamName| {
             let key = keys.get(stream).map(Vec::as_slice);
             let allowed = contracts.get(stream).copied().unwrap_or_default();
-            (stream.clone(), StreamTables::new(stream, key, allowed, schemas))
+            (stream.clone(), StreamTables::new(stream, key, allowed, schemas).called(&names))
         };
         Self {
             streams: CONTRACTS.iter().map(|contract| of_contract(&contract.stream)).collect(),
             keys,
             contracts,
+            names,
             existing: schemas.clone(),
             loaded_at: loaded_at.timestamp_micros(),
         }
@@ -107,10 +118,11 @@ impl Normaliser {
         for (stream, items) in by_stream {
             let (existing, key) = (&self.existing, self.keys.get(stream).map(Vec::as_slice));
             let allowed = self.contracts.get(stream).copied().unwrap_or_default();
+            let names = &self.names;
             let tables = self
                 .streams
                 .entry(stream.clone())
-                .or_insert_with(|| StreamTables::new(stream, key, allowed, existing));
+                .or_insert_with(|| StreamTables::new(stream, key, allowed, existing).called(names));
             tables.normalise(&items, self.loaded_at, &mut change);
         }
         change

@@ -1,5 +1,6 @@
 //! A table's columns, where their values come from, and how both grow with the records.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clarion_core::json::Json;
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     pub(super) person: usize,
     /// Rows of the last chunk.
     pub(super) expected_rows: usize,
+    /// The columns that fields had before, where they have none now.
+    names: BTreeMap<String, String>,
     /// What becomes of what the table has no room for.
     allowed: Allowed,
     /// What it had no room for, since they were last taken.
@@ -142,6 +145,11 @@ impl Plan {
         self
     }
 
+    /// Fields that get a column get the one that they have here; no other field gets that.
+    pub(super) fn call(&mut self, names: BTreeMap<String, String>) {
+        self.names = names;
+    }
+
     pub(super) fn take_novelties(&mut self) -> Vec<Novelty> {
         std::mem::take(&mut self.novelties)
     }
@@ -201,7 +209,7 @@ impl Plan {
         }
         for (slot, kind) in self.new_fields(values) {
             let source = self.slots.name(slot).to_owned();
-            let column = Column { name: column_name(&source, |_| false), kind, source, declared: false };
+            let column = Column { name: self.name_of(&source), kind, source, declared: false };
             let seen = format!("new field ({})", column.kind);
             let novelty = novelty(&self.schema, &column, position, seen);
             note(&mut self.novelties, Novelty { under: self.allowed, ..novelty });
@@ -244,11 +252,21 @@ impl Plan {
 
     fn add_inferred(&mut self, slot: usize, kind: ColumnType) -> Column {
         let source = self.slots.name(slot).to_owned();
-        let name = column_name(&source, |name| self.columns.iter().any(|known| known.column.name == name));
+        let name = self.name_of(&source);
         self.is_claimed[slot] = true;
         let column = Column { name, kind, source, declared: false };
         self.columns.push(PlanColumn::new(column.clone(), ValueFrom::Slot(slot), None));
         column
+    }
+
+    /// The column for a field that has none.
+    fn name_of(&self, source: &str) -> String {
+        let is_there = |name: &str| self.columns.iter().any(|known| known.column.name == name);
+        if let Some(name) = self.names.get(source).filter(|name| !is_there(name)) {
+            return name.clone();
+        }
+        let is_kept = |name: &str| self.names.iter().any(|(field, column)| column == name && field != source);
+        column_name(source, |name| is_there(name) || is_kept(name))
     }
 
     fn empty(schema: TableSchema) -> Self {
@@ -260,6 +278,7 @@ impl Plan {
             is_claimed: Vec::new(),
             person: 0,
             expected_rows: 0,
+            names: BTreeMap::new(),
             allowed: Allowed::Evolve,
             novelties: Vec::new(),
         };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::UInt64Array;
 use clarion_core::{
-    ChangeSet, Contract as Allowed, Item, Op, RecordKey, RejectedValue, StreamName, TableChange, TableName,
-    TableSchema, Tombstone,
+    ChangeSet, ColumnNames, Contract as Allowed, Item, Op, RecordKey, RejectedValue, StreamName, TableChange,
+    TableName, TableSchema, Tombstone,
 };
 
 use super::contract::{CONTRACTS, Contract, Rows};
@@ -88,6 +88,17 @@ impl StreamTables {
                 })
                 .collect(),
         }
+    }
+
+    /// Says which columns fields are to have that the tables do not have.
+    pub(super) fn called(mut self, names: &ColumnNames) -> Self {
+        for plan in
+            std::iter::once(&mut self.table).chain(self.children.iter_mut().map(|child| &mut child.plan))
+        {
+            let of_table = names.get(&plan.schema().table);
+            plan.call(of_table.cloned().unwrap_or_default());
+        }
+        self
     }
 
     pub(super) fn schemas(&self) -> impl Iterator<Item = &Arc<TableSchema>> {

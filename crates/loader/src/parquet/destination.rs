@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clarion_core::{
     Audit, Clock, Destination, DestinationState, Error, Fence, Kind, Load, LoadSpec, PurgeSpec, Result,
-    Retry, SchemaChanged, TableStats, check_journal,
+    Retry, SchemaChanged, TableName, TableSchema, TableStats, check_journal,
 };
 use clarion_object_storage::Bucket;
 use tokio::task::spawn_blocking;
@@ -114,6 +114,12 @@ impl Destination for ParquetDestination {
         spawn_blocking(move || inspect(&store, &name)).await.map_err(panicked)?
     }
 
+    async fn remembered(&self) -> Result<BTreeMap<TableName, Arc<TableSchema>>> {
+        let (store, name) = (self.store.clone(), self.name.clone());
+        let remembered = spawn_blocking(move || remembered(&store, &name));
+        remembered.await.map_err(panicked)?
+    }
+
     async fn schema_history(&self) -> Result<Vec<SchemaChanged>> {
         let store = self.store.clone();
         spawn_blocking(move || metadata::history(&store)).await.map_err(panicked)?
@@ -202,6 +208,14 @@ fn inspect(store: &Store, destination: &str) -> Result<DestinationState> {
         None => Manifest::read(store, destination)?,
     };
     Ok(manifest.map(describe).unwrap_or_default())
+}
+
+fn remembered(store: &Store, destination: &str) -> Result<BTreeMap<TableName, Arc<TableSchema>>> {
+    if !store.is_begun()? {
+        return Ok(BTreeMap::new());
+    }
+    let manifest = Manifest::read(store, destination)?;
+    Ok(manifest.map(|manifest| describe(manifest).schemas).unwrap_or_default())
 }
 
 /// The manifest from which a load goes on. A rebuild goes on from a damaged lake too.

@@ -17,7 +17,7 @@ use super::month::partitions;
 use super::store::Store;
 use super::tail::OpenFile;
 use super::writer::{FileWriter, Staged};
-use crate::evolve::{conform, merge};
+use crate::evolve::{check_fields, conform, merge};
 
 /// What every table of a load knows.
 #[derive(Clone)]
@@ -61,6 +61,9 @@ impl TableLoad {
         old: Option<TableEntry>,
         schema: &Arc<TableSchema>,
     ) -> Result<Self> {
+        if let Some(old) = &old {
+            check_fields(&old.schema, schema, &context.destination)?;
+        }
         let places = match (&old, context.announced.get(&schema.stream)) {
             (Some(old), Some(keys)) => locate(&context.store, &context.destination, old, keys)?,
             _ => Places::new(),

@@ -125,11 +125,21 @@ pub(super) async fn read(session: &mut Session, statements: &Statements, lock: b
         let journal: Option<String> = row.try_get(2).during(&session.server, DOING)?;
         stored.journal = journal.map(JournalId::parse).transpose()?;
     }
+    stored.tables = tables(session, statements).await?;
+    Ok(stored)
+}
+
+/// The tables that were made, whatever became of them.
+pub(super) async fn tables(
+    session: &mut Session,
+    statements: &Statements,
+) -> Result<BTreeMap<TableName, Remembered>> {
+    let mut tables = BTreeMap::new();
     for row in session.rows(statements.read_tables().query(), DOING).await? {
         let remembered = remembered(session, &row)?;
-        stored.tables.insert(remembered.schema.table.clone(), remembered);
+        tables.insert(remembered.schema.table.clone(), remembered);
     }
-    Ok(stored)
+    Ok(tables)
 }
 
 /// What a load changed in transactions of its own, in words.

@@ -1,11 +1,13 @@
 //! The destination: inspecting it, and beginning loads.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use clarion_core::{
     Audit, Destination, DestinationState, Error, Kind, Load, LoadSpec, PurgeSpec, Result, SchemaChanged,
-    TableStats,
+    TableName, TableSchema, TableStats,
 };
 use secrecy::ExposeSecret;
 use sqlx::ConnectOptions;
@@ -64,6 +66,18 @@ impl Destination for PostgresDestination {
         let state = inspect(&mut session, &self.settings.schema).await?;
         session.close().await;
         Ok(state)
+    }
+
+    async fn remembered(&self) -> Result<BTreeMap<TableName, Arc<TableSchema>>> {
+        let mut session = self.open().await?;
+        let probe = catalog::probe(&mut session, &self.settings.schema).await?;
+        let mut tables = BTreeMap::new();
+        if !probe.is_fresh() {
+            let statements = Statements::new(self.settings.schema.clone(), probe.lz4);
+            tables = catalog::tables(&mut session, &statements).await?;
+        }
+        session.close().await;
+        Ok(tables.into_iter().map(|(table, remembered)| (table, remembered.schema)).collect())
     }
 
     async fn schema_history(&self) -> Result<Vec<SchemaChanged>> {

@@ -14,7 +14,7 @@ use super::fence;
 use super::history;
 use super::load::{Fill, PostgresLoad, targets};
 use super::widen::{self, Widening};
-use crate::evolve::{merge, schema_changes};
+use crate::evolve::{check_fields, merge, schema_changes};
 
 const DOING: &str = "changing the shape of a table";
 
@@ -28,6 +28,7 @@ impl PostgresLoad {
     /// Adds and widens columns of existing tables. The load's transaction ends for it: if nothing was written in it, it
     /// begins anew, and nobody notices.
     pub(super) async fn reshape_first(&mut self, change: &ChangeSet) -> Result<()> {
+        self.check_fields(change)?;
         if self.repaired || self.too_narrow(change).is_empty() {
             return Ok(());
         }
@@ -53,6 +54,15 @@ impl PostgresLoad {
         let (_, stored) = begin::prepare(&mut self.session, &schema, &self.spec).await?;
         self.noted = stored.noted;
         self.tables = targets(stored.tables, self.spec.replace);
+        Ok(())
+    }
+
+    fn check_fields(&self, change: &ChangeSet) -> Result<()> {
+        for table in &change.tables {
+            if let Some(target) = self.tables.get(&table.schema.table) {
+                check_fields(&target.schema, &table.schema, &self.session.server.destination)?;
+            }
+        }
         Ok(())
     }
 

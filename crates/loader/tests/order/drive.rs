@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clarion_core::testing::destination::{Readback, journal};
-use clarion_core::{ChangedKeys, Destination, Entry, Item, LoadSpec, Position, Result, RunId, StreamName};
+use clarion_core::{
+    ChangedKeys, ColumnNames, Destination, Entry, Item, LoadSpec, Position, Result, RunId, StreamName,
+    column_names,
+};
 use clarion_loader::Normaliser;
 use serde_json::Value;
 
@@ -18,17 +21,42 @@ pub(super) async fn tables(
     on: &impl Readback,
     stream: &StreamName,
     loads: &Loads,
+    names: &ColumnNames,
 ) -> (String, BTreeMap<String, Value>) {
     for chunks in loads {
-        let destination = on.open().await;
-        // Once for each shape that a table has to take first, and types only ever widen.
-        for _ in 0..200 {
-            match load(destination.as_ref(), chunks).await {
-                Ok(()) => break,
-                Err(error) => assert!(error.is_temporary(), "{error:?}"),
-            }
+        patiently(on, chunks, names, false).await;
+    }
+    read(on, stream).await
+}
+
+/// Rebuilds it from these chunks, and gives the same.
+pub(super) async fn rebuilt(
+    on: &impl Readback,
+    stream: &StreamName,
+    chunks: &[Vec<Entry>],
+) -> (String, BTreeMap<String, Value>) {
+    let names = names(on).await;
+    patiently(on, chunks, &names, true).await;
+    read(on, stream).await
+}
+
+/// The columns that fields have.
+pub(super) async fn names(on: &impl Readback) -> ColumnNames {
+    column_names(&on.open().await.remembered().await.expect("it remembers"))
+}
+
+async fn patiently(on: &impl Readback, chunks: &[Vec<Entry>], names: &ColumnNames, replace: bool) {
+    let destination = on.open().await;
+    // Once for each shape that a table has to take first, and types only ever widen.
+    for _ in 0..200 {
+        match load(destination.as_ref(), chunks, names, replace).await {
+            Ok(()) => return,
+            Err(error) => assert!(error.is_temporary(), "{error:?}"),
         }
     }
+}
+
+async fn read(on: &impl Readback, stream: &StreamName) -> (String, BTreeMap<String, Value>) {
     let state = on.open().await.inspect().await.expect("it is well");
     let table = stream.table();
     let columns = serde_json::to_string_pretty(&state.schemas[&table].columns).expect("a schema is JSON");
@@ -45,7 +73,12 @@ pub(super) async fn tables(
     (columns, rows)
 }
 
-async fn load(destination: &dyn Destination, chunks: &[Vec<Entry>]) -> Result<()> {
+async fn load(
+    destination: &dyn Destination,
+    chunks: &[Vec<Entry>],
+    names: &ColumnNames,
+    replace: bool,
+) -> Result<()> {
     let state = destination.inspect().await?;
     let mut keys = ChangedKeys::new();
     for entry in chunks.iter().flatten() {
@@ -57,13 +90,14 @@ async fn load(destination: &dyn Destination, chunks: &[Vec<Entry>]) -> Result<()
         fence: 1,
         journal: journal(1),
         from: state.position,
-        replace: false,
+        replace,
         again: false,
         loaded_at: loaded_at(),
         keys: Arc::new(keys),
     };
     let mut load = destination.begin(spec).await?;
-    let mut normaliser = Normaliser::new(&state.schemas, loaded_at());
+    let schemas = if replace { BTreeMap::new() } else { state.schemas };
+    let mut normaliser = Normaliser::new(&schemas, loaded_at()).called(names.clone());
     let run_id = RunId::new("run-1");
     let mut line = 2;
     for chunk in chunks {

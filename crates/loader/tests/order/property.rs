@@ -1,13 +1,13 @@
 //! Random shapes in random order, in random loads.
 
 use clarion_core::testing::destination::Readback;
-use clarion_core::{Entry, StreamName};
+use clarion_core::{ColumnNames, Entry, StreamName};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
-use super::drive::{Loads, tables};
+use super::drive::{Loads, names, tables};
 use crate::normalise::{any_record, entry};
 use crate::parquet::Lake;
 use crate::postgres::Database;
@@ -66,8 +66,8 @@ impl Case {
 }
 
 async fn assert_alike(case: &Case, one: &impl Readback, other: &impl Readback) {
-    let as_they_come = tables(one, &case.stream, &case.as_they_come()).await;
-    let shuffled = tables(other, &case.stream, &case.shuffled()).await;
+    let as_they_come = tables(one, &case.stream, &case.as_they_come(), &ColumnNames::new()).await;
+    let shuffled = tables(other, &case.stream, &case.shuffled(), &names(one).await).await;
     assert_eq!(as_they_come, shuffled, "{case:?}");
 }
 

@@ -23,6 +23,8 @@ fn calls(from: Position) -> Script {
 
 /// The damage is named, a load is refused, and a rebuild repairs it.
 async fn assert_named_and_repaired(db: &Database, words: &[&str]) {
+    let remembered = db.destination().remembered().await.expect("what it was is remembered");
+    assert!(remembered.values().any(|schema| schema.column("title").is_some()), "{remembered:?}");
     let found = db.destination().inspect().await.expect_err("the damage is seen");
     let refused = calls(ONE).run(TWO, db).await.expect_err("nothing is loaded into it");
     for error in [found, refused] {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use clarion_core::{
-    Audit, AuditRow, ChangeSet, Destination, Deviation, Entry, Error, Gone, Item, Kind, Position, RecordKey,
-    Result, RunId, SegmentNo, StreamName, TableName, TableSchema, check_journal, content_hash,
+    Audit, AuditRow, ChangeSet, ColumnNames, Destination, Deviation, Entry, Error, Gone, Item, Kind,
+    Position, RecordKey, Result, RunId, SegmentNo, StreamName, TableName, TableSchema, check_journal,
+    content_hash,
 };
 
 use super::journal::Sound;
@@ -349,7 +350,9 @@ impl<'e> Comparison<'e> {
             items.push(Item { entry, position, run_id: run(position)?, gone });
         }
         let now = self.engine.stores.clock.now();
-        Ok((self.engine.make_normaliser)(&audit.state().schemas, now).normalise(&items))
+        // What the tables do not have has no name to be compared with.
+        let names = ColumnNames::new();
+        Ok((self.engine.make_normaliser)(&audit.state().schemas, &names, now).normalise(&items))
     }
 }
 
