@@ -151,3 +151,21 @@ async fn a_call_without_its_transcript_is_not_asked_for_again_after_a_crash() {
     let row = cage.row("call_details");
     assert!(row["title"].is_string() && row["account_name"].is_null() && row["time"].is_string());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_that_the_hash_key_is_missing_where_it_belongs() {
+    let cage = Cage::under(1, "[streams.users.columns]\nemail = \"hash\"").await;
+    let ran = cage.workspace.run(&["check"]).expect(2);
+    let line = |what: &str| {
+        let lines = ran.json.as_array().unwrap();
+        lines
+            .iter()
+            .find(|line| line["what"] == what)
+            .unwrap_or_else(|| panic!("{what}: {}", ran.json))
+            .clone()
+    };
+    let configuration = line("configuration");
+    assert_eq!(configuration["ok"], json!(false));
+    assert!(configuration["hint"].as_str().unwrap().contains("CLARION_HASH_KEY"), "{configuration}");
+    assert_eq!(line("credentials")["ok"], json!(true));
+}

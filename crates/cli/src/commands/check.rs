@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use clarion_core::{Clock as _, Error, Ledger as _, Silent, StateStore as _, Stop, SystemClock};
+use clarion_core::{Clock as _, Error, Ledger as _, Silent, Source as _, StateStore as _, Stop, SystemClock};
 use clarion_object_storage::{Bucket, Location};
 use clarion_state_store::Store;
 use serde::Serialize;
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
 
 /// What is cut short by a stop fails.
 async fn all(effective: &Effective, stop: &Stop) -> Vec<Checked> {
-    let mut checks = vec![done("configuration", Ok("read and understood".to_owned()))];
+    let mut checks = vec![done("configuration", configuration(effective))];
     let store = Store::open(&effective.settings.state, &effective.data_dir, Arc::new(SystemClock));
     let store = stop.or(store).await.map(Arc::new);
     checks.push(done("state store", stop.or(state(effective, store.as_deref())).await));
@@ -58,6 +58,12 @@ async fn all(effective: &Effective, stop: &Stop) -> Vec<Checked> {
         checks.push(done(&what, stop.or(destination(settings, effective)).await));
     }
     checks
+}
+
+/// It was read before; that its column rules can be kept is to be seen.
+fn configuration(effective: &Effective) -> clarion_core::Result<String> {
+    wiring::rules(&effective.settings, &effective.data_dir)?;
+    Ok("read and understood".to_owned())
 }
 
 async fn state(effective: &Effective, store: Result<&Store, &Error>) -> clarion_core::Result<String> {
@@ -97,8 +103,8 @@ fn probe(url: &url::Url) -> clarion_core::Result<String> {
 async fn api(effective: &Effective, store: Arc<Store>, stop: &Stop) -> clarion_core::Result<String> {
     let credentials = credentials(&effective.settings.source, &effective.data_dir)?;
     let observer: Arc<dyn clarion_core::Observer> = Arc::new(Silent);
-    let rules = Arc::new(wiring::rules(&effective.settings, &effective.data_dir)?);
-    let source = wiring::source(effective, credentials, store, &observer, &rules)?;
+    // One count is asked for: no record comes of it.
+    let source = wiring::vendor(effective, credentials, store, &observer)?;
     let checked = stop.or(source.check()).await;
     source.settle().await?;
     checked.map(|()| format!("accepted by {}", effective.settings.source.base_url))
@@ -124,7 +130,11 @@ async fn quota(effective: &Effective, store: &Store) -> clarion_core::Result<Str
             week.resumes_at.format("%F %R UTC")
         ),
     };
-    Ok(format!("{left}, at most {} requests a second", source.requests_per_second))
+    let pace = match source.requests_per_second {
+        0.0 => "no limit to the pace".to_owned(),
+        pace => format!("at most {pace} requests a second"),
+    };
+    Ok(format!("{left}, {pace}"))
 }
 
 fn done(what: &str, result: clarion_core::Result<String>) -> Checked {
