@@ -11,8 +11,17 @@ pub(in crate::rules) fn is_email(text: &str) -> bool {
     text.contains('@') && find(text, 0).is_some_and(whole)
 }
 
+/// Every address, in order.
+pub(super) fn all(text: &str) -> Vec<Find> {
+    let mut found: Vec<Find> = Vec::new();
+    while let Some(next) = find(text, found.last().map_or(0, |last| last.end)) {
+        found.push(next);
+    }
+    found
+}
+
 /// The first address at or after `from`.
-pub(super) fn find(text: &str, from: usize) -> Option<Find> {
+fn find(text: &str, from: usize) -> Option<Find> {
     text[from..].match_indices(AT).find_map(|(at, sign)| {
         let at = from + at;
         let local = text[from..at].trim_end_matches(is_local);

@@ -4,9 +4,9 @@ use super::Find;
 use crate::rules::digits::digit;
 
 /// What may stand between the groups of a number, at most this many in a row: `) `, `) -`.
-const SEPARATORS: [char; 13] = [
-    ' ', '\u{a0}', '\u{2009}', '\u{202f}', '\u{2060}', '-', '\u{2010}', '\u{2011}', '\u{2013}', '.', '/',
-    '(', ')',
+const SEPARATORS: [char; 16] = [
+    ' ', '\u{a0}', '\u{2009}', '\u{202f}', '\u{2060}', '-', '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}',
+    '\u{2212}', '\u{ff0d}', '.', '/', '(', ')',
 ];
 const MOST_SEPARATORS: usize = 3;
 const PLUS: [char; 2] = ['+', '\u{ff0b}'];
@@ -27,18 +27,31 @@ struct Group {
     separator: Option<char>,
 }
 
-/// The first phone or card number at or after `from`.
-pub(super) fn find(text: &str, from: usize) -> Option<Find> {
-    let mut at = from;
+/// Every phone and card number, in order.
+///
+/// # Behavior
+/// - Takes time in proportion to the text: a run of digits is cut into groups once.
+pub(super) fn all(text: &str) -> Vec<Find> {
+    let mut found = Vec::new();
+    let mut at = 0;
     while let Some((run, end)) = next_run(text, at) {
-        let found = (0..run.len())
-            .find_map(|first| number_at(text, &run[first..], first == 0 || is_after_date(&run, first)));
-        if found.is_some() {
-            return found;
+        let mut rest = run.as_slice();
+        while let Some((number, used)) = first_of(text, rest) {
+            found.push(number);
+            rest = &rest[used..];
         }
         at = end;
     }
-    None
+    found
+}
+
+/// The first number of a run, and the groups up to its end.
+fn first_of(text: &str, run: &[Group]) -> Option<(Find, usize)> {
+    (0..run.len()).find_map(|first| {
+        let opens = first == 0 || is_after_date(run, first);
+        let (number, count) = number_at(text, &run[first..], opens)?;
+        Some((number, first + count))
+    })
 }
 
 /// The next groups that belong together, and where they end.
@@ -73,19 +86,15 @@ fn group_at(text: &str, start: usize) -> Group {
     Group { start, end, digits, separator: None }
 }
 
-/// A number that begins with the first of these groups. `opens` is whether nothing of its run stands before it.
-fn number_at(text: &str, groups: &[Group], opens: bool) -> Option<Find> {
+/// A number that begins with the first of these groups, and how many of them it takes. `opens` is whether nothing of its
+/// run stands before it.
+fn number_at(text: &str, groups: &[Group], opens: bool) -> Option<(Find, usize)> {
     let first = groups.first()?;
     if text[..first.start].chars().next_back().is_some_and(is_word) {
         return None;
     }
-    let ends = |last: &Group| !text[last.end..].chars().next().is_some_and(is_word);
-    for count in 1..=groups.len() {
-        let card: Vec<u8> = digits_of(&groups[..count]);
-        let last = &groups[count - 1];
-        if CARD_DIGITS.contains(&card.len()) && ends(last) && is_card(&card) {
-            return Some(Find { start: first.start, end: last.end, mark: "[card]" });
-        }
+    if let Some(count) = card(text, groups) {
+        return Some((Find { start: first.start, end: groups[count - 1].end, mark: "[card]" }, count));
     }
     let start = with_prefix(text, first.start);
     let plus = text[start..].starts_with(PLUS);
@@ -93,12 +102,56 @@ fn number_at(text: &str, groups: &[Group], opens: bool) -> Option<Find> {
         return None;
     }
     // All that follows goes with it: the end of one number and the start of the next look alike.
-    let count = (1..=groups.len()).rev().find(|count| ends(&groups[*count - 1]))?;
+    let ends = |count: &usize| {
+        let used = &groups[..*count];
+        plus || ends(text, used) || is_extension(&text[groups[*count - 1].end..])
+    };
+    let count = (1..=groups.len()).rev().find(ends)?;
     let used = &groups[..count];
-    let digits = digits_of(used).len();
-    let is_long = count == 1 && digits > MOST_PHONE_DIGITS;
-    let is_number = digits >= LEAST_PHONE_DIGITS && !is_long && (plus || is_phone(used));
-    is_number.then_some(Find { start, end: used[count - 1].end, mark: "[phone]" })
+    let is_long = count == 1 && first.digits.len() > MOST_PHONE_DIGITS;
+    let is_number = has_digits(used, LEAST_PHONE_DIGITS) && !is_long && (plus || is_phone(used));
+    is_number.then_some((Find { start, end: used[count - 1].end, mark: "[phone]" }, count))
+}
+
+/// How many of the groups are a card's number.
+fn card(text: &str, groups: &[Group]) -> Option<usize> {
+    let mut digits = Vec::new();
+    // No card's number begins like one.
+    if groups.iter().take(CARD_DIGITS.end() / 4).all(is_year) {
+        return None;
+    }
+    for (group, count) in groups.iter().zip(1..) {
+        if digits.len() + group.digits.len() > *CARD_DIGITS.end() {
+            return None;
+        }
+        digits.extend_from_slice(&group.digits);
+        if CARD_DIGITS.contains(&digits.len()) && ends(text, &groups[..count]) && is_card(&digits) {
+            return Some(count);
+        }
+    }
+    None
+}
+
+/// Whether a number may end here. A letter behind digits without anything between them makes them part of a name; behind
+/// groups it is the next word, or an extension.
+fn ends(text: &str, used: &[Group]) -> bool {
+    let after = used.last().and_then(|last| text[last.end..].chars().next());
+    !after.is_some_and(is_word) || used.len() > 1 && has_digits(used, LEAST_PHONE_DIGITS)
+}
+
+/// `x204`, `ext 5`, `ext. 5`
+fn is_extension(after: &str) -> bool {
+    let bytes = after.as_bytes();
+    let named =
+        |name: &str| bytes.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()));
+    let Some(name) = ["ext", "x"].into_iter().find(|name| named(name)) else { return false };
+    let rest = after[name.len()..].trim_start_matches(['.', ':', ' ']);
+    rest.chars().next().is_some_and(|c| digit(c).is_some())
+}
+
+/// Whether the groups hold as many digits; each of them has one at least.
+fn has_digits(groups: &[Group], least: usize) -> bool {
+    groups.iter().take(least).map(|group| group.digits.len()).sum::<usize>() >= least
 }
 
 /// Back over an opening bracket and a plus.
@@ -112,10 +165,6 @@ fn with_prefix(text: &str, start: usize) -> usize {
         .len()
 }
 
-fn digits_of(groups: &[Group]) -> Vec<u8> {
-    groups.iter().flat_map(|group| group.digits.iter().copied()).collect()
-}
-
 /// Next to one of these a digit is part of a name or an id. Scripts that write without spaces are not meant.
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
@@ -123,18 +172,18 @@ fn is_word(c: char) -> bool {
 
 /// Whether these groups, which have no plus in front, are rather a phone number than anything else.
 fn is_phone(groups: &[Group]) -> bool {
-    let lengths: Vec<usize> = groups.iter().map(|group| group.digits.len()).collect();
-    let zero = groups[0].digits.starts_with(&[0]) && groups[0].digits.len() > 1;
-    match lengths.as_slice() {
-        [length] => zero || *length >= BARE_DIGITS,
-        [4, 2, 2, ..] | [2, 2, 4, ..] if is_date(groups) => false,
+    let length = |at: usize| groups.get(at).map_or(0, |group| group.digits.len());
+    let zero = groups[0].digits.starts_with(&[0]) && length(0) > 1;
+    match [length(0), length(1), length(2)] {
+        [length, 0, _] => zero || length >= BARE_DIGITS,
+        [4, 2, 2] | [2, 2, 4] if is_date(groups) => false,
         _ if zero => true,
         // Years, one after the other.
         _ if groups.iter().all(is_year) => false,
         // 3.14159265
-        [_, _] if groups[0].separator == Some('.') => false,
+        [_, _, 0] if groups[0].separator == Some('.') => false,
         // 1 000 000
-        [1..=2, rest @ ..] => rest.iter().any(|length| *length != 3),
+        [1..=2, ..] => groups[1..].iter().any(|group| group.digits.len() != 3),
         _ => true,
     }
 }
