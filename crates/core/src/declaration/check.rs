@@ -21,6 +21,7 @@ impl Declaration {
     fn check_keys(&self) -> Result<()> {
         self.check_place()?;
         self.check_paging()?;
+        self.check_slices()?;
         self.check_macros()?;
         if self.records.is_empty() {
             return Err(wrong("records", "a JSONPath to the records, for instance $.users[*]"));
@@ -69,6 +70,29 @@ impl Declaration {
         Ok(())
     }
 
+    fn check_slices(&self) -> Result<()> {
+        let slices = [("slice_from_param", &self.slice_from_param), ("slice_to_param", &self.slice_to_param)];
+        if slices.iter().all(|(_, name)| name.is_empty()) {
+            return Ok(());
+        }
+        if self.paging != Paging::Skip || self.max_skip == 0 || self.is_windowed() {
+            return Err(wrong(
+                slices[0].0,
+                "of use here: slices are for `skip` with a `max_skip`, not for windows",
+            ));
+        }
+        for (key, name) in slices {
+            let own = [&self.skip_param, &self.limit_param, &self.cursor_param];
+            if name.is_empty() || self.params.contains_key(name) || own.contains(&name) {
+                return Err(wrong(key, "a parameter that nothing else sets; both slices' or none"));
+            }
+        }
+        if self.slice_from_param == self.slice_to_param {
+            return Err(wrong("slice_to_param", "another parameter than slice_from_param"));
+        }
+        Ok(())
+    }
+
     fn check_macros(&self) -> Result<()> {
         dates::DateFormat::parse(&self.date_format)?;
         for text in self.templates() {
@@ -109,6 +133,14 @@ mod tests {
         };
         good.check().expect("it can work");
         let text = |text: &str| text.to_owned();
+        let sliced = Declaration {
+            paging: Paging::Skip,
+            max_skip: 100,
+            slice_from_param: text("since"),
+            slice_to_param: text("until"),
+            ..good.clone()
+        };
+        sliced.check().expect("it can work");
         for (wrong, named) in [
             (Declaration { name: StreamName::of(""), ..good.clone() }, "name"),
             (Declaration { name: StreamName::of("No Name"), ..good.clone() }, "name"),
@@ -123,6 +155,11 @@ mod tests {
             (Declaration { page_size: 1, paging: Paging::Skip, ..good.clone() }, "page_size"),
             (Declaration { paging: Paging::Cursor, ..good.clone() }, "cursor_path"),
             (Declaration { paging: Paging::NextLink, ..good.clone() }, "next_path"),
+            (Declaration { slice_from_param: text("since"), ..good.clone() }, "slice_from_param"),
+            (Declaration { slice_to_param: text(""), ..sliced.clone() }, "slice_to_param"),
+            (Declaration { slice_to_param: text("since"), ..sliced.clone() }, "slice_to_param"),
+            (Declaration { max_skip: 0, ..sliced.clone() }, "slice_from_param"),
+            (Declaration { params: [(text("until"), text("x"))].into(), ..sliced.clone() }, "slice_to_param"),
             (Declaration { cursor: text("updated"), ..good.clone() }, "cursor_param"),
             (Declaration { key: "".into(), ..good.clone() }, "key"),
             (Declaration { records: text(""), ..good.clone() }, "records"),

@@ -65,6 +65,13 @@ pub struct Declaration {
     pub limit_param: String,
     /// `skip`: parameter that holds the offset.
     pub skip_param: String,
+    /// `skip`: the largest offset that the server takes; 0 = no bound is promised.
+    pub max_skip: u32,
+    /// `skip`: parameter that leaves out what is not later than a time. With `slice_to_param` a list that is longer
+    /// than `max_skip` reaches is read in slices of time.
+    pub slice_from_param: String,
+    /// `skip`: parameter that leaves out what is not earlier than a time.
+    pub slice_to_param: String,
     /// `page`: parameter that holds the number of the page, from 1.
     pub page_param: String,
     /// `cursor`: JSONPath to the next page's cursor.
@@ -136,6 +143,11 @@ impl Declaration {
         !self.cursor.is_empty()
     }
 
+    /// Whether a list that is longer than its offset reaches is read in slices of time.
+    pub fn is_sliced(&self) -> bool {
+        !self.slice_from_param.is_empty()
+    }
+
     /// Whether one read gives all there is, so that absence from it means something.
     pub fn is_whole(&self) -> bool {
         !self.is_windowed() && !self.is_incremental() && self.parent.is_empty()
@@ -170,6 +182,9 @@ impl Default for Declaration {
             page_size: 100,
             limit_param: "limit".to_owned(),
             skip_param: "skip".to_owned(),
+            max_skip: 0,
+            slice_from_param: String::new(),
+            slice_to_param: String::new(),
             page_param: "page".to_owned(),
             cursor_path: String::new(),
             page_cursor_param: "cursor".to_owned(),

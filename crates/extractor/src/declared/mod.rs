@@ -5,6 +5,7 @@ mod cut;
 mod pages;
 mod paths;
 mod sample;
+mod slices;
 mod suggest;
 mod walk;
 

@@ -10,8 +10,6 @@ use clarion_core::{Declaration, Error, Kind, Paging, RecordKey, Result, Retry, f
 
 use super::cut::Page;
 
-/// The vendor's contract.
-const MAX_SKIP: u32 = 10_000;
 /// Readings of one list, the first included, before it counts as not to be proved.
 const READINGS: u32 = 4;
 
@@ -20,8 +18,6 @@ pub(super) struct Pages<'s> {
     /// Records a page; halved when an answer was too large.
     limit: u32,
     at: At,
-    /// How far `skip` reaches.
-    reach: u32,
     seen: HashSet<RecordKey>,
     /// Records that came twice in one page: the server counts them, and the keys do not.
     doubles: u64,
@@ -63,13 +59,12 @@ pub(super) enum Next {
 }
 
 impl<'s> Pages<'s> {
-    /// At most `limit` records a page. `is_vendor`: the vendor's own bounds apply.
-    pub(super) fn new(stream: &'s Declaration, limit: u32, is_vendor: bool) -> Self {
+    /// At most `limit` records a page.
+    pub(super) fn new(stream: &'s Declaration, limit: u32) -> Self {
         Self {
             stream,
             limit,
             at: start(stream.paging),
-            reach: if is_vendor { MAX_SKIP } else { u32::MAX - stream.page_size },
             seen: HashSet::new(),
             doubles: 0,
             before: Vec::new(),
@@ -93,7 +88,7 @@ impl<'s> Pages<'s> {
             At::End => return Ok(None),
             At::Link(Some(link)) => return Ok(Some(Next::Link(link.clone()))),
             At::Whole => {}
-            At::Skip(skip) if *skip > self.reach => return Err(self.beyond_reach()),
+            At::Skip(skip) if *skip > self.reach() => return Err(self.beyond_reach()),
             At::Skip(skip) => {
                 add(&stream.skip_param, skip.to_string());
                 add(&stream.limit_param, self.limit.to_string());
@@ -126,6 +121,26 @@ impl<'s> Pages<'s> {
             self.start_over();
         }
         self.limit
+    }
+
+    /// What the server counts, if that is more than the offset reaches.
+    pub(super) fn beyond(&self) -> Option<u64> {
+        let reach = self.reach();
+        let stands_beyond = matches!(self.at, At::Skip(skip) if skip > reach);
+        self.matched.filter(|matched| self.at != At::End && (stands_beyond || *matched > u64::from(reach)))
+    }
+
+    /// The keys that were seen, and how many records came beside them.
+    pub(super) fn into_seen(self) -> (HashSet<RecordKey>, u64) {
+        (self.seen, self.doubles)
+    }
+
+    /// How far the offset goes.
+    fn reach(&self) -> u32 {
+        match self.stream.max_skip {
+            0 => u32::MAX - self.stream.page_size,
+            most => most,
+        }
     }
 
     /// Takes the answer to what [`Self::next`] asked for.
@@ -260,9 +275,9 @@ impl<'s> Pages<'s> {
     }
 
     fn beyond_reach(&self) -> Error {
-        self.unproven("the list is longer than its offset reaches")
-            .with("skip", self.reach)
-            .hint("read it in parts: a filter by {from} and {to} in `params`, with `window_months = true`")
+        self.unproven("the list is longer than its offset reaches").with("skip", self.reach()).hint(
+            "if the endpoint filters by time, name its parameters in `slice_from_param` and `slice_to_param`",
+        )
     }
 
     fn unproven(&self, why: &str) -> Error {

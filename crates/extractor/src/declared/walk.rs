@@ -6,6 +6,7 @@ use reqwest::Url;
 
 use super::cut::{Cutter, Page};
 use super::pages::{Next, Pages};
+use super::slices::Slices;
 use super::{Declared, asking, is_same_host};
 use crate::client::below;
 use crate::exchange::{Absent, Errand, Reply};
@@ -17,6 +18,7 @@ pub(super) struct Walk<'r> {
     request: ReadRequest<'r>,
     cutter: Cutter<'r>,
     pages: Pages<'r>,
+    slices: Slices<'r>,
     first: Ask,
     /// Where the page in hand was asked for: links may be relative to it.
     here: Url,
@@ -27,31 +29,46 @@ impl<'r> Walk<'r> {
         let ReadRequest { stream, bindings, .. } = request;
         let first = asking::first(stream, bindings, now)?;
         let here = declared.address(&first);
-        let limit = declared.limit(stream);
-        let pages = Pages::new(stream, limit, is_same_host(&declared.base, &here));
+        let pages = Pages::new(stream, declared.limit(stream));
         let cutter = Cutter::new(stream, bindings, now)?;
-        Ok(Self { declared, request, cutter, pages, first, here })
+        Ok(Self { declared, request, cutter, pages, slices: Slices::new(stream, now), first, here })
     }
 
     pub(super) async fn run(mut self, sink: &mut dyn PageSink) -> Result<ReadEnd> {
-        while let Some(next) = self.pages.next()? {
+        loop {
+            let Some(next) = self.pages.next()? else {
+                let (seen, doubles) = self.anew().into_seen();
+                if self.slices.close(seen, doubles) { continue } else { return Ok(ReadEnd::Complete) }
+            };
             let ask = self.ask(next)?;
             match self.fetch(&ask).await? {
                 Reply::Read(page) => {
                     self.check_id(&page)?;
                     self.pages.take(&page)?;
                     sink.page(page.rows).await?;
+                    if let Some(matched) = self.pages.beyond().filter(|_| self.request.stream.is_sliced()) {
+                        let (seen, _) = self.anew().into_seen();
+                        if !self.slices.halve(matched, seen)? {
+                            return Ok(ReadEnd::Complete);
+                        }
+                    }
                 }
                 Reply::Missing(status) => return Ok(self.missing(status)),
                 Reply::TooLarge => self.halve(),
             }
         }
-        Ok(ReadEnd::Complete)
+    }
+
+    /// Another list, or another part of it; gives the one before.
+    fn anew(&mut self) -> Pages<'r> {
+        let stream = self.request.stream;
+        std::mem::replace(&mut self.pages, Pages::new(stream, self.declared.limit(stream)))
     }
 
     fn ask(&mut self, next: Next) -> Result<Ask> {
         let ask = match next {
-            Next::Params(params) => {
+            Next::Params(mut params) => {
+                params.extend(self.slices.params());
                 let mut ask = self.first.clone();
                 ask.params.retain(|(name, _)| params.iter().all(|(known, _)| known != name));
                 ask.params.extend(params);
@@ -72,7 +89,7 @@ impl<'r> Walk<'r> {
         })?;
         let same = is_same_host(&self.declared.address(&self.first), &url);
         let headers = if same { self.first.headers.clone() } else { Vec::new() };
-        Ok(Ask { place: Place::Url(url), params: Vec::new(), headers })
+        Ok(Ask { place: Place::Url(url), headers, ..Ask::of("", Vec::new()) })
     }
 
     async fn fetch(&self, ask: &Ask) -> Result<Reply<Page>> {

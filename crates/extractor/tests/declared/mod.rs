@@ -3,6 +3,7 @@
 mod built_in;
 mod hosts;
 mod offsets;
+mod slices;
 mod ways;
 
 use std::sync::Arc;

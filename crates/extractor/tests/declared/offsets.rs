@@ -155,9 +155,16 @@ async fn a_list_longer_than_the_offset_reaches_is_a_hole_that_says_so() {
     let wire = Wire::new(move |ask| {
         if number(ask, "skip") > 10_000 { (400, String::new()) } else { page(&rows, ask, Says::All) }
     });
-    let error = read(wire, &Declaration { page_size: 100, ..by_offset() }).await.0.unwrap_err();
+    let stream = Declaration { page_size: 100, max_skip: 10_000, ..by_offset() };
+    let error = read(wire, &stream).await.0.unwrap_err();
     assert_eq!(error.kind(), Kind::Unproven);
     assert!(error.to_string().contains("10000"), "{error}");
+
+    // Where no bound is promised, none is presumed.
+    let rows: Vec<u32> = (0..12_000).collect();
+    let endless = Wire::new(move |ask| page(&rows, ask, Says::All));
+    let (end, keys) = read(endless, &Declaration { page_size: 100, ..by_offset() }).await;
+    assert_eq!((end.unwrap(), keys.len()), (ReadEnd::Complete, 12_000));
 }
 
 #[tokio::test(start_paused = true)]
