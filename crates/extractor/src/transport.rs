@@ -19,6 +19,8 @@ pub struct Ask {
     pub params: Vec<(Cow<'static, str>, String)>,
     /// Sent beside those that every request has. Their values may be secrets.
     pub headers: Vec<(String, String)>,
+    /// Names of parameters whose values may be secrets, or about somebody.
+    pub private: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +51,7 @@ impl Ask {
     /// Of an endpoint of the vendor's.
     pub(crate) fn of(path: &'static str, params: Vec<(&'static str, String)>) -> Self {
         let params = params.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
-        Self { place: Place::Path(Cow::Borrowed(path)), params, headers: Vec::new() }
+        Self { place: Place::Path(Cow::Borrowed(path)), params, headers: Vec::new(), private: Vec::new() }
     }
 
     /// For messages: the path, and the host where it is not the vendor's; never a query.
@@ -60,9 +62,16 @@ impl Ask {
         }
     }
 
-    /// For messages: `name=value` pairs as sent.
+    /// For messages: `name=value` pairs as sent, without the values that are nobody's business.
     pub(crate) fn parameters(&self) -> String {
-        let pairs: Vec<_> = self.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        pairs.join("&")
+        let value = |name: &str, value: &str| {
+            if self.private.iter().any(|private| private == name) {
+                "***".to_owned()
+            } else {
+                value.to_owned()
+            }
+        };
+        let pairs = self.params.iter().map(|(name, text)| format!("{name}={}", value(name, text)));
+        pairs.collect::<Vec<_>>().join("&")
     }
 }

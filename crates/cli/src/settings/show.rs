@@ -82,16 +82,56 @@ fn is_idle(key: &str, value: &Json) -> bool {
     !TELLING.contains(&name) && DEFAULTS.get(name) == Some(value)
 }
 
-/// The value, without the password of a URL and without header values.
+/// The value, without the password of a URL and without what headers, parameters and queries of streams hold.
 fn masked(key: &str, value: &Json) -> String {
     if key.contains("headers.") {
         return "\"***\"".to_owned();
     }
-    if let Json::String(text) = value
-        && text.contains("://")
-    {
-        let url = clarion_state_store::Settings { url: text.clone() }.masked_url();
-        return Json::String(url).to_string();
+    let Json::String(text) = value else { return value.to_string() };
+    let is_of_stream = key.starts_with("streams.");
+    if is_of_stream && key.contains(".params.") && !is_macro(text) {
+        return "\"***\"".to_owned();
     }
-    value.to_string()
+    if !text.contains("://") {
+        return value.to_string();
+    }
+    let url = clarion_state_store::Settings { url: text.clone() }.masked_url();
+    Json::String(if is_of_stream { without_query(&url) } else { url }).to_string()
+}
+
+/// The names in a query without their values; macros tell nothing.
+fn without_query(url: &str) -> String {
+    let Some((place, query)) = url.split_once('?') else { return url.to_owned() };
+    let pair = |pair: &str| match pair.split_once('=') {
+        Some((_, value)) if is_macro(value) => pair.to_owned(),
+        Some((name, _)) => format!("{name}=***"),
+        None => "***".to_owned(),
+    };
+    format!("{place}?{}", query.split('&').map(pair).collect::<Vec<_>>().join("&"))
+}
+
+/// One macro and nothing beside it.
+fn is_macro(text: &str) -> bool {
+    text.strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|name| !name.contains(['{', '}']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_user_wrote_into_parameters_and_queries_is_not_shown() {
+        let shown = |key: &str, text: &str| masked(key, &Json::String(text.to_owned()));
+        assert_eq!(shown("streams.custom[0].params.token", "s3cret"), "\"***\"");
+        assert_eq!(shown("streams.custom[0].params.token", "{now}s3cret{now}"), "\"***\"");
+        assert_eq!(shown("streams.user_stats.params.from", "{from}"), "\"{from}\"");
+        assert_eq!(shown("streams.custom[0].headers.x-key", "s3cret"), "\"***\"");
+        assert_eq!(
+            shown("streams.custom[0].url", "https://x.example/p?token=s3cret&day={now}&s3cret"),
+            "\"https://x.example/p?token=***&day={now}&***\""
+        );
+        assert_eq!(shown("streams.custom[0].path", "/people"), "\"/people\"");
+    }
 }

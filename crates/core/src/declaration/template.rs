@@ -81,6 +81,14 @@ impl Template {
         Ok(text)
     }
 
+    /// Whether it holds nothing but a date.
+    pub fn is_date(&self) -> bool {
+        self.0.iter().all(|part| match part {
+            Part::Text(plain) => plain.is_empty(),
+            Part::Macro(known) => matches!(known, Macro::Now(_) | Macro::From | Macro::To),
+        })
+    }
+
     pub(super) fn uses(&self, wanted: impl Fn(Macro) -> bool) -> bool {
         self.0.iter().any(|part| matches!(part, Part::Macro(known) if wanted(*known)))
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use clarion_core::{Bindings, Declaration, Error, Kind, Result, Template, Timestamp};
+use clarion_core::{Bindings, Declaration, Error, Kind, Result, Template, Timestamp, built_in};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -49,7 +49,21 @@ pub(super) fn first(stream: &Declaration, bindings: &Bindings, now: Timestamp) -
         params.push((Cow::Owned(stream.cursor_param.clone()), cursor.clone()));
     }
     let headers = stream.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    Ok(Ask { place, params, headers })
+    Ok(Ask { place, params, headers, private: private(stream)? })
+}
+
+/// Parameters that messages name without their values: what a user wrote may be a key, what a record or a server gave
+/// may be about somebody.
+fn private(stream: &Declaration) -> Result<Vec<String>> {
+    let known = built_in().iter().find(|known| known.name == stream.name);
+    let mut private = vec![stream.page_cursor_param.clone(), stream.cursor_param.clone()];
+    for (name, text) in &stream.params {
+        let is_known = known.is_some_and(|known| known.params.get(name) == Some(text));
+        if !is_known && !Template::parse(text)?.is_date() {
+            private.push(name.clone());
+        }
+    }
+    Ok(private)
 }
 
 /// A filled path must stay below the place that its declaration names.
@@ -118,6 +132,24 @@ mod tests {
         for parent in ["..", "."] {
             assert_eq!(asked(&by_path, parent).expect_err(parent).kind(), Kind::Config);
         }
+    }
+
+    #[test]
+    fn messages_name_what_was_asked_without_what_may_be_secret() {
+        let params = [("token", "s3cret"), ("who", "{parent}"), ("day", "{now}"), ("mixed", "k-{now}")];
+        let params = params.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        let own = Declaration { path: "/p".to_owned(), params, ..stream() };
+        let ask = asked(&own, "anna@example.com").expect("it can be asked");
+        assert_eq!(ask.parameters(), "day=2026-11-20&mixed=***&token=***&who=***");
+        let refused = crate::transport::Answer { status: 400, retry_after: None, body: bytes::Bytes::new() };
+        let verdict = crate::classify::answer(&ask, &refused, Timestamp::UNIX_EPOCH);
+        assert!(!format!("{verdict:?}").contains("s3cret"), "{verdict:?}");
+
+        let deals =
+            built_in().iter().find(|known| known.name.as_str() == "crm_deals").expect("it is built in");
+        assert_eq!(asked(deals, "d1").expect("it can be asked").parameters(), "id=d1");
+        let keyed = Declaration { params: [("id".to_owned(), "s3cret".to_owned())].into(), ..deals.clone() };
+        assert_eq!(asked(&keyed, "d1").expect("it can be asked").parameters(), "id=***");
     }
 
     #[test]
