@@ -73,6 +73,25 @@ pub(crate) fn check_fields(known: &TableSchema, incoming: &TableSchema, destinat
     Ok(())
 }
 
+/// Refuses rows for a table that was loaded under another key: none of them would find its earlier version.
+///
+/// # Errors
+/// `Conflict`.
+pub(crate) fn check_key(known: &TableSchema, incoming: &TableSchema, destination: &str) -> Result<()> {
+    if known.key == incoming.key {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Conflict, "the key of a table is not the one that it was loaded with")
+        .with("destination", destination)
+        .with("table", &incoming.table)
+        .with("was", known.key.join(", "))
+        .with("is", incoming.key.join(", "))
+        .hint(format!(
+            "set the `key` of the stream {} back, or rebuild with `clarion replay --destination {destination}`",
+            incoming.stream
+        )))
+}
+
 /// The one order that the columns of a table have, whatever the order in which they appeared.
 pub(crate) fn column_order(a: &Column, b: &Column) -> Ordering {
     rank(a).cmp(&rank(b)).then_with(|| inferred_name(a).cmp(inferred_name(b)))

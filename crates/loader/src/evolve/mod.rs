@@ -12,4 +12,4 @@ pub use conform::conform;
 pub use lattice::{merge, merge_types};
 
 pub(crate) use changes::schema_changes;
-pub(crate) use lattice::{MAX_FIELDS, SYSTEM_COLUMNS, check_fields, column_order};
+pub(crate) use lattice::{MAX_FIELDS, SYSTEM_COLUMNS, check_fields, check_key, column_order};

@@ -17,7 +17,7 @@ use super::month::partitions;
 use super::store::Store;
 use super::tail::OpenFile;
 use super::writer::{FileWriter, Staged};
-use crate::evolve::{check_fields, conform, merge};
+use crate::evolve::{check_fields, check_key, conform, merge};
 
 /// What every table of a load knows.
 #[derive(Clone)]
@@ -63,6 +63,7 @@ impl TableLoad {
     ) -> Result<Self> {
         if let Some(old) = &old {
             check_fields(&old.schema, schema, &context.destination)?;
+            check_key(&old.schema, schema, &context.destination)?;
         }
         let places = match (&old, context.announced.get(&schema.stream)) {
             (Some(old), Some(keys)) => locate(&context.store, &context.destination, old, keys)?,

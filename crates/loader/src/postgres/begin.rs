@@ -4,6 +4,7 @@ use clarion_core::{Error, Fence, Kind, LoadSpec, Result, check_journal, fault};
 
 use super::catalog::{self, Damage, Probe, Stored};
 use super::commit::POSITION_FIRST;
+use super::fence;
 use super::load::PostgresLoad;
 use super::session::Session;
 use super::settings::PostgresSettings;
@@ -38,8 +39,8 @@ pub(super) async fn prepare(
     check(&stored, spec, &session.server.destination)?;
     let damages = catalog::damages(session, schema, &stored).await?;
     if spec.replace {
-        stored.repaired = !damages.is_empty();
         repair(session, &statements, &mut stored, damages).await?;
+        catalog::find_keyless(session, schema, &mut stored).await?;
         empty(session, &statements, &mut stored).await?;
     } else if let Some(damage) = damages.first() {
         return Err(damage.error(session));
@@ -98,6 +99,22 @@ pub(super) fn check_fence(stored: &Stored, fence: Fence, destination: &str) -> R
         .with("destination", destination)
         .with("fence", fence)
         .with("stored", stored.fence))
+}
+
+/// Repairs, in a transaction of its own, what a rebuild would repair in its own: before a table is reshaped outside of that
+/// it must be whole.
+pub(super) async fn repair_first(
+    session: &mut Session,
+    statements: &Statements,
+    spec: &LoadSpec,
+) -> Result<()> {
+    session.begin().await?;
+    lock(session, statements.schema()).await?;
+    fence::check(session, statements, spec.fence).await?;
+    let mut stored = catalog::read(session, statements, false).await?;
+    let damages = catalog::damages(session, statements.schema(), &stored).await?;
+    repair(session, statements, &mut stored, damages).await?;
+    session.plain("COMMIT", "repairing a table").await
 }
 
 /// Gives damaged tables their shape back, for a rebuild that is to fill them anyway.

@@ -43,14 +43,14 @@ pub(super) struct Stored {
     pub(super) tables: BTreeMap<TableName, Remembered>,
     /// What this very load has changed in tables before it began again, in words.
     pub(super) noted: Vec<String>,
-    /// Whether tables had to be given their shape back, which lasts as long as the load's transaction.
-    pub(super) repaired: bool,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Remembered {
     pub(super) schema: Arc<TableSchema>,
     pub(super) rows: u64,
+    /// Whether it lacks its primary key.
+    pub(super) keyless: bool,
 }
 
 /// A difference that somebody made by hand.
@@ -153,7 +153,8 @@ pub(super) async fn noted(
         .query()
         .bind(spec.run_id.as_str())
         .bind(spec.loaded_at)
-        .bind(spec.from.pack());
+        .bind(spec.from.pack())
+        .bind(spec.replace);
     let rows = session.rows(query, DOING).await?;
     rows.iter().map(|row| row.try_get(0).during(&session.server, DOING)).collect()
 }
@@ -178,6 +179,22 @@ pub(super) async fn damages(session: &mut Session, schema: &str, stored: &Stored
         }
     }
     Ok(damages)
+}
+
+/// Finds the tables whose primary key somebody dropped, or a rebuild for the sake of another.
+pub(super) async fn find_keyless(session: &mut Session, schema: &str, stored: &mut Stored) -> Result<()> {
+    let query = sqlx::query(
+        "SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT EXISTS \
+           (SELECT 1 FROM pg_catalog.pg_constraint p WHERE p.conrelid = c.oid AND p.contype = 'p')",
+    );
+    for row in session.rows(query.bind(schema), DOING).await? {
+        let name: String = row.try_get(0).during(&session.server, DOING)?;
+        for (_, table) in stored.tables.iter_mut().filter(|(table, _)| table.as_str() == name) {
+            table.keyless = true;
+        }
+    }
+    Ok(())
 }
 
 /// The table's and its indexes' bytes, long values included.
@@ -243,5 +260,5 @@ fn remembered(session: &Session, row: &PgRow) -> Result<Remembered> {
             .hint(session.server.replay())
             .source(error)
     })?;
-    Ok(Remembered { schema: Arc::new(schema), rows: rows.max(0).cast_unsigned() })
+    Ok(Remembered { schema: Arc::new(schema), rows: rows.max(0).cast_unsigned(), keyless: false })
 }

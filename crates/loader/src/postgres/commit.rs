@@ -40,8 +40,12 @@ impl PostgresLoad {
 
     async fn add_keys(&mut self) -> Result<()> {
         for (name, target) in &self.tables {
+            let add = self.statements.add_key(&target.schema);
             if target.fill == Some(Fill::New) {
-                let added = self.session.run(self.statements.add_key(&target.schema), "adding the key").await;
+                let added = self.session.run(add, "adding the key").await;
+                added.map_err(|error| error.with("table", name))?;
+            } else if target.keyless {
+                let added = self.session.alter(add, "adding the key").await;
                 added.map_err(|error| error.with("table", name))?;
             }
         }
@@ -75,6 +79,7 @@ impl PostgresLoad {
     }
 
     async fn write_schema_changes(&mut self, to: Position) -> Result<()> {
+        self.session.execute(self.statements.settle_changes().query().bind(to.pack()), DOING).await?;
         for change in &self.schema_changes {
             history::write(&mut self.session, &self.statements, &self.spec, to, change).await?;
         }

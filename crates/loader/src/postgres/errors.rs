@@ -66,10 +66,7 @@ impl Server {
                 .place(Error::new(Kind::Conflict, format!("two rows have the same key, found {doing}")))
                 .hint(self.replay()),
             "42P10" => self
-                .place(Error::new(
-                    Kind::Conflict,
-                    format!("the primary key was dropped by hand, found {doing}"),
-                ))
+                .place(Error::new(Kind::Conflict, format!("the table has no primary key, found {doing}")))
                 .hint(self.replay()),
             "42P01" | "42703" | "42804" => self
                 .place(Error::new(Kind::Conflict, format!("the table was changed by hand, found {doing}")))

@@ -29,8 +29,6 @@ pub(super) struct PostgresLoad {
     pub(super) novelties: Vec<Novelty>,
     /// Changes that are stored already.
     pub(super) noted: Vec<String>,
-    /// Whether tables have their shape from this transaction: it must not end for another shape.
-    pub(super) repaired: bool,
     /// Whether the transaction holds anything that would be lost with it.
     pub(super) touched: bool,
     /// Set while a change set is written: what was begun and not finished can never be committed.
@@ -44,6 +42,8 @@ pub(super) struct Target {
     pub(super) rows: u64,
     /// `None` until the load first touches the table.
     pub(super) fill: Option<Fill>,
+    /// Whether the table has no primary key: a rebuild gives it one at its end.
+    pub(super) keyless: bool,
     /// Whether a staging table of the current schema is there.
     pub(super) staged: bool,
     /// Whether what is remembered of the table must be written: its schema or its number of rows.
@@ -74,7 +74,7 @@ impl PostgresLoad {
         deletes: Deletes,
         stored: Stored,
     ) -> Self {
-        let (position, noted, repaired) = (stored.position, stored.noted, stored.repaired);
+        let (position, noted) = (stored.position, stored.noted);
         let tables = targets(stored.tables, spec.replace);
         Self {
             session,
@@ -86,7 +86,6 @@ impl PostgresLoad {
             schema_changes: Vec::new(),
             novelties: Vec::new(),
             noted,
-            repaired,
             touched: false,
             broken: false,
         }
@@ -138,6 +137,7 @@ impl PostgresLoad {
 pub(super) fn targets(tables: BTreeMap<TableName, Remembered>, replace: bool) -> BTreeMap<TableName, Target> {
     let target = |(name, remembered): (TableName, Remembered)| {
         let mut target = Target::new(remembered.schema, remembered.rows);
+        target.keyless = remembered.keyless;
         target.fill = replace.then_some(Fill::Empty);
         target.changed = replace;
         (name, target)
@@ -151,6 +151,7 @@ impl Target {
             schema,
             rows,
             fill: None,
+            keyless: false,
             staged: false,
             changed: false,
             written: 0,

@@ -8,13 +8,16 @@ use std::sync::Arc;
 
 use clarion_core::{ChangeSet, Error, Kind, Novelty, Result, Retry, TableChange, TableSchema, fault};
 
+use sqlx::Row;
+
 use super::begin;
 use super::catalog;
+use super::errors::During;
 use super::fence;
 use super::history;
 use super::load::{Fill, PostgresLoad, targets};
 use super::widen::{self, Widening};
-use crate::evolve::{check_fields, merge, schema_changes};
+use crate::evolve::{check_fields, check_key, merge, schema_changes};
 
 const DOING: &str = "changing the shape of a table";
 
@@ -28,11 +31,14 @@ impl PostgresLoad {
     /// Adds and widens columns of existing tables. The load's transaction ends for it: if nothing was written in it, it
     /// begins anew, and nobody notices.
     pub(super) async fn reshape_first(&mut self, change: &ChangeSet) -> Result<()> {
-        self.check_fields(change)?;
-        if self.repaired || self.too_narrow(change).is_empty() {
+        self.check(change)?;
+        if self.too_narrow(change).is_empty() {
             return Ok(());
         }
         self.session.plain("ROLLBACK", DOING).await?;
+        if self.spec.replace {
+            begin::repair_first(&mut self.session, &self.statements, &self.spec).await?;
+        }
         let stored = catalog::read(&mut self.session, &self.statements, false).await?;
         self.tables = targets(stored.tables, self.spec.replace);
         for reshape in self.too_narrow(change) {
@@ -57,10 +63,15 @@ impl PostgresLoad {
         Ok(())
     }
 
-    fn check_fields(&self, change: &ChangeSet) -> Result<()> {
+    /// Refuses what no change of shape makes fit.
+    fn check(&self, change: &ChangeSet) -> Result<()> {
         for table in &change.tables {
             if let Some(target) = self.tables.get(&table.schema.table) {
-                check_fields(&target.schema, &table.schema, &self.session.server.destination)?;
+                let destination = &self.session.server.destination;
+                check_fields(&target.schema, &table.schema, destination)?;
+                if !self.spec.replace {
+                    check_key(&target.schema, &table.schema, destination)?;
+                }
             }
         }
         Ok(())
@@ -71,9 +82,11 @@ impl PostgresLoad {
         let narrow = |table: &TableChange| {
             let target =
                 self.tables.get(&table.schema.table).filter(|target| target.fill != Some(Fill::New))?;
-            let (known, wanted) = (Arc::clone(&target.schema), merge(&target.schema, &table.schema));
+            let (known, mut wanted) = (Arc::clone(&target.schema), merge(&target.schema, &table.schema));
+            wanted.key.clone_from(&table.schema.key);
             let lacks = wanted.columns.iter().any(|column| known.column(&column.name).is_none());
-            (lacks || !widen::due(&known, &wanted).is_empty()).then_some(Reshape { known, wanted })
+            let differs = lacks || wanted.key != known.key || !widen::due(&known, &wanted).is_empty();
+            differs.then_some(Reshape { known, wanted })
         };
         change.tables.iter().filter_map(narrow).collect()
     }
@@ -81,7 +94,10 @@ impl PostgresLoad {
     async fn reshape(&mut self, reshape: Reshape, novelties: &[Novelty]) -> Result<()> {
         let Reshape { known, wanted } = reshape;
         let shadows = widen::due(&known, &wanted);
-        let with_new = self.add_columns(&known, &wanted, novelties).await?;
+        let mut with_new = self.add_columns(&known, &wanted, novelties).await?;
+        if with_new.key != wanted.key {
+            with_new = self.rekey(&with_new, &wanted.key).await?;
+        }
         if shadows.is_empty() {
             return Ok(());
         }
@@ -96,7 +112,7 @@ impl PostgresLoad {
         wanted: &TableSchema,
         novelties: &[Novelty],
     ) -> Result<TableSchema> {
-        let mut grown = wanted.clone();
+        let mut grown = TableSchema { key: known.key.clone(), ..wanted.clone() };
         for column in &mut grown.columns {
             if let Some(old) = known.column(&column.name) {
                 column.kind.clone_from(&old.kind);
@@ -119,5 +135,21 @@ impl PostgresLoad {
         fault::point("postgres.columns_added");
         self.session.plain("COMMIT", DOING).await?;
         Ok(grown)
+    }
+
+    /// Takes the primary key away from a table that is rebuilt under another, which it has once its rows are there. Its
+    /// columns, and the views on them, stay.
+    async fn rekey(&mut self, known: &TableSchema, key: &[String]) -> Result<TableSchema> {
+        let rekeyed = TableSchema { key: key.to_vec(), ..known.clone() };
+        self.session.begin().await?;
+        begin::lock(&mut self.session, self.statements.schema()).await?;
+        fence::check(&mut self.session, &self.statements, self.spec.fence).await?;
+        let names = self.session.rows(self.statements.read_key_name(&known.table).query(), DOING).await?;
+        let name = names.first().map(|row| row.try_get::<String, _>(0)).transpose();
+        let name = name.during(&self.session.server, DOING)?;
+        self.session.alter(self.statements.drop_key(known, name.as_deref()), DOING).await?;
+        history::remember(&mut self.session, &self.statements, &rekeyed).await?;
+        self.session.plain("COMMIT", DOING).await?;
+        Ok(rekeyed)
     }
 }

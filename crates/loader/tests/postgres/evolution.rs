@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 use clarion_core::testing::rows::batch;
-use clarion_core::{ColumnType, Destination, Position, TableSchema};
+use clarion_core::{ColumnType, Destination, LoadSpec, Position, RunId, TableSchema, parse_timestamp};
 use clarion_loader::{conform, merge};
 use serde_json::{Value, json};
 
@@ -109,4 +109,29 @@ async fn values_inside_nested_columns_widen_too() {
     assert_widens(narrow.clone(), wide, std::slice::from_ref(&value)).await;
     assert_widens(narrow, Json, std::slice::from_ref(&value)).await;
     assert_widens(fields(&[("a", Text)]), Json, &[json!({"a": "5"}), json!({"a": "five"})]).await;
+}
+
+#[tokio::test]
+async fn a_change_whose_load_was_cut_off_is_told_by_the_next_one_whoever_runs_it() {
+    let Some(db) = Database::fresh().await else { return };
+    let narrow = odd(&[("v", ColumnType::Integer)]);
+    let wide = merge(&narrow, &odd(&[("v", ColumnType::Text), ("w", ColumnType::Boolean)]));
+    load(&db, &narrow, "a", 2, json!({ "v": 1 })).await.expect("the load lands");
+    let destination = db.destination();
+    let from = destination.inspect().await.expect("it is well").position;
+    let mut cut_off = destination.begin(spec(from)).await.expect("it begins");
+    let row = json!({ "id": "b", "_position": Position::new(2, 2).pack(), "v": "x" });
+    cut_off.write(change(&wide, batch(&wide, &[row]))).await.expect("the rows are taken");
+    drop(cut_off);
+    for (run, told) in [("run-2", 2), ("run-3", 0)] {
+        let from = destination.inspect().await.expect("it is well").position;
+        let later = parse_timestamp("2026-11-21T12:00:00Z").expect("a time");
+        let spec = LoadSpec { run_id: RunId::new(run), loaded_at: later, ..spec(from) };
+        let mut load = destination.begin(spec).await.expect("it begins");
+        let position = Position::new(from.segment + 1, 3);
+        let row = json!({ "id": run, "_position": position.pack(), "v": "x" });
+        load.write(change(&wide, batch(&wide, &[row]))).await.expect("the rows are taken");
+        let report = load.commit(position).await.expect("the load lands");
+        assert_eq!(report.schema_changes.len(), told, "{run}: {:?}", report.schema_changes);
+    }
 }

@@ -69,6 +69,17 @@ async fn a_rebuild_repairs_and_widens_a_table_at_once() {
 }
 
 #[tokio::test]
+async fn a_rebuild_that_widens_one_table_repairs_the_others_for_good() {
+    let by = "ALTER TABLE clari.calls ADD CONSTRAINT theirs CHECK (id <> ''); DROP TABLE clari.call_parts; \
+        CREATE VIEW public.scores AS SELECT score FROM clari.calls; ALTER TABLE clari.calls DROP COLUMN title";
+    let Some(db) = damaged(by).await else { return };
+    let wider = Script::new(Position::START, vec![Call::new("a", JANUARY, 12).field("score", json!("high"))]);
+    wider.widened().replacing().run(TWO, &db).await.expect("a rebuild repairs it");
+    assert_eq!(db.text("SELECT string_agg(score, ',') FROM public.scores").await, "high");
+    assert_eq!(db.destination().inspect().await.expect("it is well").position, TWO);
+}
+
+#[tokio::test]
 async fn a_dropped_table_is_named_and_a_rebuild_brings_it_back() {
     let Some(db) = damaged("DROP TABLE clari.call_parts").await else {
         return;
@@ -114,6 +125,10 @@ async fn a_dropped_key_is_named() {
     let again = Script::new(ONE, vec![Call::new("a", JANUARY, 12)]);
     let refused = again.run(TWO, &db).await.expect_err("there is nothing to merge by");
     assert!(refused.to_string().contains("primary key"), "{refused}");
+    calls(Position::START).replacing().run(TWO, &db).await.expect("a rebuild makes it anew");
+    let again = Script::new(TWO, vec![Call::new("a", JANUARY, 12)]);
+    again.run(Position { segment: 3, line: 9 }, &db).await.expect("there is something to merge by");
+    assert_eq!(db.rows("calls").await.len(), 2);
 }
 
 #[tokio::test]

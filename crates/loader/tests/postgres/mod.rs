@@ -4,6 +4,7 @@ mod conformance;
 mod database;
 mod evolution;
 mod hands;
+mod keys;
 #[cfg(feature = "failpoints")]
 mod kills;
 mod merging;

@@ -21,6 +21,22 @@ impl Statements {
         Sql(format!("ALTER TABLE {} ADD PRIMARY KEY ({key})", self.table(&schema.table)))
     }
 
+    pub(in crate::postgres) fn read_key_name(&self, table: &TableName) -> Sql {
+        let table = literal(&self.table(table));
+        Sql(format!(
+            "SELECT conname::text FROM pg_catalog.pg_constraint WHERE conrelid = {table}::regclass AND contype = 'p'"
+        ))
+    }
+
+    /// `name`: that of the constraint, if it is there.
+    pub(in crate::postgres) fn drop_key(&self, schema: &TableSchema, name: Option<&str>) -> Sql {
+        let mut changes: Vec<String> =
+            name.map(|name| format!("DROP CONSTRAINT {}", Ident(name))).into_iter().collect();
+        changes
+            .extend(schema.key.iter().map(|column| format!("ALTER COLUMN {} DROP NOT NULL", Ident(column))));
+        Sql(format!("ALTER TABLE {} {}", self.table(&schema.table), changes.join(", ")))
+    }
+
     /// Where a load's records wait for their merge: a table of this session, without index and without log.
     pub(in crate::postgres) fn create_stage(&self, schema: &TableSchema) -> Sql {
         let stage = stage(&schema.table);

@@ -90,10 +90,20 @@ impl Statements {
         Sql(format!("UPDATE {tables} SET schema = $2::json WHERE \"table\" = $1"))
     }
 
-    /// `$1` run, `$2` loaded at, `$3` position: what a load from there changed in transactions of their own.
+    /// `$1` run, `$2` loaded at, `$3` position, `$4` whether it is a rebuild: what loads from there changed in transactions
+    /// of their own, and none has told. Of a rebuild, for which every position is a later one, only what itself changed.
     pub(in crate::postgres) fn read_changes_of(&self) -> Sql {
         let changes = self.qualified("_clarion_schema_changes");
-        Sql(format!("SELECT change FROM {changes} WHERE run = $1 AND loaded_at = $2 AND position > $3"))
+        Sql(format!(
+            "SELECT change FROM {changes} WHERE position > $3 AND (NOT $4 OR run = $1 AND loaded_at = $2) \
+             ORDER BY loaded_at, change"
+        ))
+    }
+
+    /// `$1` position: what was changed before a load that ends there is told by it.
+    pub(in crate::postgres) fn settle_changes(&self) -> Sql {
+        let changes = self.qualified("_clarion_schema_changes");
+        Sql(format!("UPDATE {changes} SET position = $1 WHERE position > $1"))
     }
 
     /// `$1` table.
