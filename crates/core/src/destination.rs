@@ -14,10 +14,12 @@ use crate::{
 pub trait Destination: Send + Sync {
     fn name(&self) -> &str;
 
-    /// What the destination holds. Finishes what a killed load had committed but not yet tidied up.
+    /// What the destination holds. Where nobody on another machine can be writing, this finishes what a killed load had
+    /// committed but not yet tidied up.
     ///
     /// # Behavior
     /// - Never loaded or wiped is [`Position::START`] without tables.
+    /// - Where somebody can, nothing is changed: what is left to do is told, and the next `begin` does it.
     async fn inspect(&self) -> Result<DestinationState>;
 
     /// The shapes that it remembers of its tables, whatever became of the tables.
@@ -129,6 +131,8 @@ pub struct DestinationState {
     pub journal: Option<JournalId>,
     pub schemas: BTreeMap<TableName, Arc<TableSchema>>,
     pub tables: BTreeMap<TableName, TableStats>,
+    /// The last load is committed, and readers may not see all of it yet: it is under way, or was killed.
+    pub unfinished: bool,
 }
 
 /// What a table holds.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clarion_core::{
-    ColumnNames, Destination, DestinationReport, DestinationState, Error, Event, JournalId, Kind, LoadReport,
-    LoadSpec, RejectedValue, Result, SegmentInfo, TableName, TableSchema, Timestamp, check_journal,
-    column_names, fault,
+    ChangedKeys, ColumnNames, Destination, DestinationReport, DestinationState, Error, Event, JournalId,
+    Kind, LoadReport, LoadSpec, Position, RejectedValue, Result, SegmentInfo, TableName, TableSchema,
+    Timestamp, check_journal, column_names, fault,
 };
 use serde::Serialize;
 
@@ -155,7 +155,7 @@ impl Loading<'_> {
             self.report.position = state.position.to_string();
             let behind = self.behind(&segments, &state)?;
             if behind.is_empty() && !self.replace {
-                return Ok(());
+                return self.finish_earlier(&state).await;
             }
             // A rebuild becomes visible at once, so that it is one load however long the journal is.
             let range = if self.replace { behind } else { &behind[..behind.len().min(RANGE_SEGMENTS)] };
@@ -163,6 +163,29 @@ impl Loading<'_> {
             self.carry_out(&plan, &state, outcome).await?;
             self.replace = false;
             state = self.destination.inspect().await?;
+        }
+    }
+
+    /// What a killed load committed is finished by whoever begins the next one, also where there is nothing to load.
+    async fn finish_earlier(&self, state: &DestinationState) -> Result<()> {
+        if !state.unfinished {
+            return Ok(());
+        }
+        still_ours(&self.engine.stores, self.writer.fence).await?;
+        let spec = self.spec(state.position, Arc::default(), self.engine.stores.clock.now());
+        self.destination.begin(spec).await.map(drop)
+    }
+
+    fn spec(&self, from: Position, keys: Arc<ChangedKeys>, loaded_at: Timestamp) -> LoadSpec {
+        LoadSpec {
+            run_id: self.writer.run.clone(),
+            fence: self.writer.fence,
+            journal: self.journal.clone(),
+            from,
+            replace: self.replace,
+            again: self.again && !fault::defect("pipeline.retry_as_ever"),
+            loaded_at,
+            keys,
         }
     }
 
@@ -317,16 +340,7 @@ impl Loading<'_> {
         let stores = &self.engine.stores;
         let name = self.destination.name().to_owned();
         stores.observer.notice(Event::LoadStarted { destination: name.clone(), records: plan.records });
-        let spec = LoadSpec {
-            run_id: self.writer.run.clone(),
-            fence: self.writer.fence,
-            journal: self.journal.clone(),
-            from: state.position,
-            replace: self.replace,
-            again: self.again && !fault::defect("pipeline.retry_as_ever"),
-            loaded_at,
-            keys: plan.keys.clone(),
-        };
+        let spec = self.spec(state.position, plan.keys.clone(), loaded_at);
         still_ours(stores, self.writer.fence).await?;
         let load = self.destination.begin(spec).await?;
         let normaliser = (self.engine.make_normaliser)(&state.schemas, &self.names, loaded_at);

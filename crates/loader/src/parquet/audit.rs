@@ -18,7 +18,7 @@ use super::columns::{column, misshapen, positions, record_column, record_keys};
 use super::destination::{describe, panicked};
 use super::manifest::Manifest;
 use super::reader::{Batches, open as open_file};
-use super::recover::look as look_at;
+use super::recover::recover;
 use super::store::Store;
 use crate::evolve::conform;
 
@@ -36,7 +36,7 @@ pub(super) struct LakeAudit {
     damages: BTreeSet<String>,
 }
 
-/// Waits for the end of a commit under way; it finishes one whose process is gone.
+/// Waits for the end of a commit under way; on this machine it finishes one whose process is gone.
 pub(super) async fn open(store: Store, destination: Arc<str>) -> Result<LakeAudit> {
     for _ in 0..TRIES {
         let (looked_at, name) = (store.clone(), destination.clone());
@@ -50,18 +50,21 @@ pub(super) async fn open(store: Store, destination: Arc<str>) -> Result<LakeAudi
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(changed(&destination))
+    Err(Error::new(Kind::Conflict, "a load of the destination was committed and is not finished")
+        .retry(Retry::Temporary)
+        .with("destination", &destination)
+        .hint("verify again when the load has ended; if none is running, `clarion load` finishes it"))
 }
 
 fn look(store: &Store, destination: &str) -> Result<Manifest> {
     if !store.is_begun()? {
         return Ok(Manifest::default());
     }
-    let manifest = match store.lock()? {
-        Some(_lock) => look_at(store, destination)?,
-        None => Manifest::read(store, destination)?,
-    };
-    Ok(manifest.unwrap_or_default())
+    // In a shared place only who has the lease finishes a commit.
+    let lock = if store.is_shared() { None } else { store.lock()? };
+    let manifest =
+        if lock.is_some() { recover(store, destination) } else { Manifest::read(store, destination) };
+    Ok(manifest?.unwrap_or_default())
 }
 
 /// What the folders hold against what the manifest lists.

@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 use super::load::{ParquetLoad, Work};
 use super::manifest::{Manifest, TableEntry};
 use super::purge;
-use super::recover::{look, recover, verify};
+use super::recover::{recover, verify};
 use super::store::{STAGING, Store};
 use super::table::Context;
 use super::{audit, fence, metadata};
@@ -26,6 +26,8 @@ use super::{audit, fence, metadata};
 /// `inspect` of another process holds the lock for milliseconds; a load holds it for long.
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
+/// A commit between manifest and listing has the lake looked at again; one each time means that all is well.
+const LOOKS: u32 = 5;
 
 /// Parquet files in a folder or a bucket, one folder a table, readable by anything that reads Parquet.
 pub struct ParquetDestination {
@@ -172,6 +174,7 @@ impl ParquetDestination {
             staging: self.staging(spec.fence),
             announced: spec.keys.clone(),
             loaded_at: spec.loaded_at,
+            past_number: past_number(&self.store, &manifest),
             again: spec.again,
         };
         Ok(Work {
@@ -188,6 +191,12 @@ impl ParquetDestination {
     }
 }
 
+/// In a shared place a request to remove a file may arrive when its writer has long lost the lease. So no name comes
+/// again there: every data file has a key file, and those are numbered through for good.
+fn past_number(store: &Store, manifest: &Manifest) -> u64 {
+    if store.is_shared() { manifest.next_keys - 1 } else { 0 }
+}
+
 /// In a shared place the fence is raised before anything is swept: from then on no earlier load can commit what it
 /// staged.
 fn raise_shared(store: &Store, destination: &str, fence: Fence) -> Result<()> {
@@ -198,15 +207,7 @@ fn inspect(store: &Store, destination: &str) -> Result<DestinationState> {
     if !store.is_begun()? {
         return Ok(DestinationState::default());
     }
-    // While a load is under way its files are its own: what it has committed so far is what there is.
-    let manifest = match store.lock()? {
-        Some(_lock) => {
-            let manifest = look(store, destination)?;
-            manifest.as_ref().map_or(Ok(()), |manifest| verify(store, destination, manifest))?;
-            manifest
-        }
-        None => Manifest::read(store, destination)?,
-    };
+    let manifest = if store.is_shared() { look(store, destination)? } else { tidy(store, destination)? };
     Ok(manifest.map(describe).unwrap_or_default())
 }
 
@@ -216,6 +217,37 @@ fn remembered(store: &Store, destination: &str) -> Result<BTreeMap<TableName, Ar
     }
     let manifest = Manifest::read(store, destination)?;
     Ok(manifest.map(|manifest| describe(manifest).schemas).unwrap_or_default())
+}
+
+/// Looks at a lake of this machine, and finishes what a killed load left.
+fn tidy(store: &Store, destination: &str) -> Result<Option<Manifest>> {
+    // While a load is under way its files are its own: what it has committed so far is what there is.
+    let Some(_lock) = store.lock()? else { return Manifest::read(store, destination) };
+    let manifest = recover(store, destination)?;
+    manifest.as_ref().map_or(Ok(()), |manifest| verify(store, destination, manifest))?;
+    Ok(manifest)
+}
+
+/// Looks at a lake that somebody on another machine may be writing, and changes nothing: who writes may have finished
+/// any step long before it is done here. A commit under way has files that are no longer, or not yet, what the manifest
+/// lists; so has one that began between manifest and listing.
+fn look(store: &Store, destination: &str) -> Result<Option<Manifest>> {
+    let mut manifest = Manifest::read(store, destination)?;
+    for _ in 0..LOOKS {
+        let Some(looked_at) = manifest.as_ref().filter(|manifest| manifest.pending.is_empty()) else { break };
+        let verified = verify(store, destination, looked_at);
+        match verified {
+            Err(error) if error.kind() == Kind::Corrupt => {
+                let now = Manifest::read(store, destination)?;
+                if now.as_ref().map(|now| &now.version) == Some(&looked_at.version) {
+                    return Err(error);
+                }
+                manifest = now;
+            }
+            verified => return verified.map(|()| manifest),
+        }
+    }
+    Ok(manifest)
 }
 
 /// The manifest from which a load goes on. A rebuild goes on from a damaged lake too.
@@ -240,6 +272,7 @@ pub(super) fn describe(manifest: Manifest) -> DestinationState {
     let mut state = DestinationState {
         position: manifest.position,
         journal: manifest.journal,
+        unfinished: !manifest.pending.is_empty(),
         ..DestinationState::default()
     };
     for (name, TableEntry { schema, files }) in manifest.tables {

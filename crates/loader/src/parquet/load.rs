@@ -194,6 +194,7 @@ mod tests {
             staging: "_clarion/staging/load".to_owned(),
             announced: spec.keys.clone(),
             loaded_at: spec.loaded_at,
+            past_number: 0,
             again: spec.again,
         };
         Work {

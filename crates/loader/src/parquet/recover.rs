@@ -20,11 +20,6 @@ pub(super) fn recover(store: &Store, destination: &str) -> Result<Option<Manifes
     Ok(manifest)
 }
 
-/// The same for who only looks: in a shared place what is staged may be that of a load under way on another machine.
-pub(super) fn look(store: &Store, destination: &str) -> Result<Option<Manifest>> {
-    if store.is_shared() { complete(store, destination) } else { recover(store, destination) }
-}
-
 fn complete(store: &Store, destination: &str) -> Result<Option<Manifest>> {
     let Some(mut manifest) = Manifest::read(store, destination)? else {
         return Ok(None);
@@ -58,7 +53,7 @@ pub(super) fn finish(
         .and_then(|()| manifest.save(store));
     match finished {
         Err(error) if error.kind() == Kind::Conflict => {
-            // Whoever looked at the lake meanwhile may have finished the same commit.
+            // A later writer may have finished the same commit.
             let stored = Manifest::read(store, destination)?.unwrap_or_default();
             let same = Manifest { version: stored.version.clone(), ..manifest.clone() };
             if stored != same {

@@ -141,7 +141,7 @@ impl Work {
 
     fn place(&mut self, folder: &str, parts: Vec<Part>, settled: &mut Settled) -> Result<()> {
         let taken = self.old.files.iter().filter(|file| file.folder() == folder).map(FileEntry::number);
-        let mut number = taken.max().unwrap_or_default();
+        let mut number = taken.max().unwrap_or_default().max(self.load.context.past_number);
         for part in parts {
             match part {
                 Part::Old(file) => self.place_old(file, settled)?,

@@ -28,6 +28,8 @@ pub(super) struct Context {
     pub(super) staging: String,
     pub(super) announced: Arc<ChangedKeys>,
     pub(super) loaded_at: Timestamp,
+    /// New data files have higher numbers than this.
+    pub(super) past_number: u64,
     /// Also the version of a record that the lake has is written.
     pub(super) again: bool,
 }

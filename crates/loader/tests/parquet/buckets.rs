@@ -1,5 +1,6 @@
 //! A lake in a bucket: the port's suite, kills, requests that fail or whose answer is lost, and two writers.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use tempfile::TempDir;
 
 use super::crash::{Tables, history, place, tables};
 use super::lake::Lake;
+
+const MANIFEST: &str = "_clarion/manifest.json";
 
 /// A bucket, and a folder of one machine.
 struct BucketLake {
@@ -63,12 +66,21 @@ impl BucketLake {
         lake
     }
 
+    fn objects(&self) -> Vec<(String, Vec<u8>)> {
+        let listed = self.bucket.list("").unwrap().into_iter().map(|object| object.name);
+        listed.map(|name| (name.clone(), self.bucket.get(&name).unwrap().unwrap().bytes.to_vec())).collect()
+    }
+
     fn tables(&self) -> Tables {
         tables(&self.mirror().root())
     }
 
+    fn is_pending(&self) -> bool {
+        self.manifest().get("pending").is_some()
+    }
+
     fn manifest(&self) -> Value {
-        let manifest = self.bucket.get("_clarion/manifest.json").unwrap().unwrap();
+        let manifest = self.bucket.get(MANIFEST).unwrap().unwrap();
         serde_json::from_slice(&manifest.bytes).unwrap()
     }
 
@@ -140,8 +152,10 @@ async fn a_load_into_a_bucket_killed_at_any_step_is_there_as_a_whole_or_not_at_a
             kills += 1;
             // Every other time on another machine, which has nothing of what lay on the disk of this one.
             let lake = if step % 2 == 0 { lake } else { BucketLake::in_memory(lake.memory.clone().unwrap()) };
+            check_looks(&lake).await;
             for step in [0, 2] {
-                let _ = lake.destination().watched(watcher(&lake, step)).inspect().await;
+                let writer = lake.destination().watched(watcher(&lake, step));
+                let _ = writer.begin(nothing(number + 1, script.spec.fence)).await;
             }
             check_and_go_on(&lake, script, number, states).await;
         }
@@ -239,10 +253,7 @@ async fn take_over(destination: &ParquetDestination, script: &Script, number: us
     if destination.inspect().await.unwrap().position == place(number) || script.spec.replace {
         load(destination, script, number).await.unwrap();
     } else {
-        let empty = later(&Script::new(place(number + 1), Vec::new()));
-        let mut spec = empty.announced();
-        spec.fence = script.spec.fence;
-        drop(destination.begin(spec).await.unwrap());
+        drop(destination.begin(nothing(number + 1, script.spec.fence)).await.unwrap());
     }
 }
 
@@ -268,13 +279,29 @@ async fn check_and_go_on(lake: &BucketLake, script: &Script, number: usize, [bef
         load(&lake.destination(), script, number).await.unwrap();
     } else {
         assert_eq!(position, place(number + 1));
-        let next = Script::new(place(number + 1), Vec::new());
-        let mut spec = next.announced();
-        spec.fence = script.spec.fence;
-        drop(lake.destination().begin(spec).await.unwrap());
+        drop(lake.destination().begin(nothing(number + 1, script.spec.fence)).await.unwrap());
     }
     assert_eq!(lake.tables(), *after, "load {number}: committed, yet not as after");
     lake.assert_tidy();
+}
+
+/// A load of nothing from where the load before `number` ended.
+fn nothing(number: usize, fence: clarion_core::Fence) -> clarion_core::LoadSpec {
+    let mut spec = Script::new(place(number), Vec::new()).announced();
+    spec.fence = fence;
+    spec
+}
+
+/// Who only looks changes nothing, and says whether there is something left to do.
+async fn check_looks(lake: &BucketLake) {
+    let before = lake.objects();
+    let other = BucketLake::in_memory(lake.memory.clone().unwrap());
+    let state = other.destination().inspect().await.unwrap();
+    assert_eq!(state.unfinished, lake.bucket.head(MANIFEST).unwrap().is_some() && lake.is_pending());
+    if !state.unfinished {
+        other.destination().audit().await.unwrap().finish().await.unwrap();
+    }
+    assert_eq!(lake.objects(), before);
 }
 
 async fn load(destination: &impl Destination, script: &Script, number: usize) -> Result<()> {
@@ -314,6 +341,49 @@ fn a_manifest_that_is_put_blindly_is_found_out() {
 async fn two_writers_with_a_defect() {
     clarion_core::fault::setup();
     two_writers().await;
+}
+
+#[tokio::test]
+async fn a_load_between_manifest_and_listing_is_no_damage() {
+    for_each_load(async |lake, script, number, _| {
+        let raced = Arc::new(AtomicBool::new(false));
+        let (races, theirs) = (raced.clone(), script.clone());
+        let (bucket, own) = (lake.bucket.clone(), lake.own.path().to_owned());
+        let looking = lake.scripted(move |request, _| {
+            if request == Asked::List && !races.swap(true, Ordering::SeqCst) {
+                std::thread::scope(|scope| {
+                    let run = || block_on(load(&destination(bucket.clone(), &own), &theirs, number));
+                    scope.spawn(run).join().unwrap().unwrap();
+                });
+            }
+            Answer::Go
+        });
+        let state = looking.inspect().await.unwrap();
+        assert_eq!(raced.load(Ordering::SeqCst), number > 0, "an empty lake has no listing");
+        assert_eq!(state.position, place(number + usize::from(number > 0)));
+    })
+    .await;
+    let lake = BucketLake::new();
+    load(&lake.destination(), &history()[0], 0).await.unwrap();
+    let files = lake.bucket.list("calls").unwrap();
+    lake.bucket.delete(&[files[0].name.clone()]).unwrap();
+    assert_eq!(lake.destination().inspect().await.unwrap_err().kind(), Kind::Corrupt, "damage is seen");
+}
+
+#[tokio::test]
+async fn the_name_of_a_file_that_left_a_bucket_never_comes_again() {
+    let lake = BucketLake::new();
+    let (mut gone, mut there) = (BTreeSet::new(), BTreeSet::new());
+    for (number, script) in history().iter().enumerate() {
+        load(&lake.destination(), script, number).await.unwrap();
+        let listed = lake.bucket.list("").unwrap().into_iter().map(|object| object.name);
+        let now: BTreeSet<String> =
+            listed.filter(|name| name.ends_with(".parquet") && !name.starts_with("_clarion")).collect();
+        gone.extend(there.difference(&now).cloned());
+        assert_eq!(now.intersection(&gone).count(), 0, "load {number}: {now:?} after {gone:?}");
+        there = now;
+    }
+    assert!(gone.len() > 5, "{gone:?}");
 }
 
 #[tokio::test]
