@@ -178,7 +178,8 @@ impl Bucket {
     /// # Behavior
     /// - `Conflict` where there is one with other bytes; one with these bytes is ours, from a write whose answer was
     ///   lost.
-    /// - A store without conditional writes is looked at first, which two writers at one instant can get past.
+    /// - The store is looked at first. That is all there is on one without conditional writes, and two writers at one
+    ///   instant can get past it: [`Bucket::probe`] tells.
     pub fn create(&self, name: &str, bytes: Bytes) -> Result<Version> {
         self.replace(name, bytes, &Version::default())
     }
@@ -190,34 +191,44 @@ impl Bucket {
     pub fn replace(&self, name: &str, bytes: Bytes, was: &Version) -> Result<Version> {
         let mut refused = None;
         for _ in 0..WRITES {
+            if let Some(ours) = self.look(name, &bytes, was)? {
+                return Ok(ours);
+            }
             let mode = was.0.clone().map_or(PutMode::Create, PutMode::Update);
             match self.put_as(name, bytes.clone(), mode) {
                 Ok(version) => return Ok(version),
-                Err(StoreError::NotImplemented { .. }) => return self.replace_looking(name, bytes, was),
+                Err(StoreError::NotImplemented { .. }) => return self.put(name, bytes),
                 Err(error) => refused = Some(error),
             }
-            if let Some(found) = self.get(name)? {
-                if found.bytes == bytes {
-                    return Ok(found.version);
-                }
-                if found.version != *was {
-                    return Err(changed(&self.shown(name)));
-                }
-            } else if was.0.is_some() {
-                return Err(changed(&self.shown(name)));
-            }
+        }
+        if let Some(ours) = self.look(name, &bytes, was)? {
+            return Ok(ours);
         }
         let error = refused.expect("a write was tried");
         Err(failed("cannot write an object", &self.shown(name), error))
     }
 
-    /// For stores that cannot refuse.
-    fn replace_looking(&self, name: &str, bytes: Bytes, was: &Version) -> Result<Version> {
+    /// Looks before a write: some stores take its condition and never look at it. `None` where the object is as it was,
+    /// its version where somebody wrote these bytes: ourselves, in a write whose answer was lost.
+    fn look(&self, name: &str, bytes: &Bytes, was: &Version) -> Result<Option<Version>> {
         let there = self.head(name)?.map(|(_, version)| version).unwrap_or_default();
-        if there != *was {
-            return Err(changed(&self.shown(name)));
+        if there == *was {
+            return Ok(None);
         }
-        self.put(name, bytes)
+        match self.get(name)? {
+            Some(found) if found.bytes == *bytes => Ok(Some(found.version)),
+            _ => Err(changed(&self.shown(name))),
+        }
+    }
+
+    /// Whether the store itself refuses to write an object that is not as it was.
+    pub(crate) fn is_refused(&self, name: &str, bytes: &'static [u8], was: &Version) -> Result<bool> {
+        let mode = was.0.clone().map_or(PutMode::Create, PutMode::Update);
+        match self.put_as(name, Bytes::from_static(bytes), mode) {
+            Ok(_) | Err(StoreError::NotImplemented { .. }) => Ok(false),
+            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(true),
+            Err(error) => Err(failed("cannot write an object", &self.shown(name), error)),
+        }
     }
 
     /// Writes an object, whatever is there.
@@ -303,8 +314,11 @@ impl Bucket {
         names.iter().map(|name| self.path(name)).collect()
     }
 
+    /// The prefix stays what it is in the bucket; our own names have nothing in them that would be encoded.
     fn path(&self, name: &str) -> Path {
-        Path::from(format!("{}/{name}", self.prefix))
+        let mut path = self.prefix.clone();
+        path.extend(name.split('/'));
+        path
     }
 
     fn name(&self, path: &Path) -> Option<String> {

@@ -6,6 +6,8 @@ use clarion_core::{Error, Kind, Result};
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::open::server;
+
 const FOLDER: &str = "file://";
 
 /// The schemes of buckets.
@@ -42,13 +44,14 @@ impl Location {
     }
 }
 
-/// A name for what is kept of this bucket on the own disk: readable, and another for another bucket or prefix.
+/// A name for what is kept of this bucket on the own disk: readable, and another for another bucket or prefix, also one
+/// of the same name on another server.
 pub fn slug(bucket: &Url) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '_' };
     let path = bucket.path().trim_matches('/');
     let whole = format!("{}-{}-{path}", bucket.scheme(), bucket.host_str().unwrap_or_default());
     // Two prefixes may differ in what is not plain alone.
-    let digest = xxh3_64(whole.as_bytes());
+    let digest = xxh3_64(format!("{whole}{}", server(bucket)).as_bytes());
     let readable: String = whole.chars().map(plain).take(80).collect();
     format!("{readable}-{digest:016x}")
 }
@@ -104,5 +107,17 @@ mod tests {
         slugs.dedup();
         assert_eq!(slugs.len(), urls.len());
         assert_eq!(slug(&bucket("s3://b/a/")), slug(&bucket("s3://b/a?region=eu-central-1")));
+    }
+
+    #[test]
+    fn buckets_of_one_name_on_two_servers_have_two_names_on_disk() {
+        for (one, other) in [
+            ("s3://b/a", "s3://b/a?endpoint=https://minio.example"),
+            ("s3://b/a?endpoint=https://old.example", "s3://b/a?endpoint=https://minio.example"),
+            ("gs://b/a", "gs://b/a?endpoint=https://gcs.example"),
+            ("az://c/a?account=one", "az://c/a?account=two"),
+        ] {
+            assert_ne!(slug(&bucket(one)), slug(&bucket(other)), "{one} {other}");
+        }
     }
 }

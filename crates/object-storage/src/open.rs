@@ -8,8 +8,13 @@ use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use url::Url;
 
-/// What a URL may say beside bucket and prefix; all else, and every secret, comes from the environment.
-const PARAMETERS: [&str; 5] = ["region", "endpoint", "allow_http", "virtual_hosted_style", "account"];
+/// What a URL may say beside bucket and prefix, by scheme; all else, and every secret, comes from the environment.
+const PARAMETERS: [(&str, &[&str]); 4] = [
+    ("s3", &["region", "endpoint", "allow_http", "virtual_hosted_style"]),
+    ("gs", &["endpoint", "allow_http"]),
+    ("az", &["account", "endpoint", "allow_http"]),
+    ("memory", &[]),
+];
 
 /// Lives as long as the process: whoever opens the same name finds the same objects.
 static MEMORY: LazyLock<Mutex<BTreeMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
@@ -24,19 +29,51 @@ pub(crate) fn open(url: &Url) -> Result<Arc<dyn ObjectStore>> {
             Ok(stores.entry(bucket.to_owned()).or_default().clone())
         }
         "s3" => s3(bucket, &parameters),
-        "gs" => gcs(bucket),
+        "gs" => gcs(bucket, &parameters),
         _ => azure(bucket, &parameters),
+    }
+}
+
+/// Where the bucket is, as far as its URL or the environment say so; empty where they leave it to the vendor.
+pub(crate) fn server(url: &Url) -> String {
+    let parameters: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+    let named = |name: &str| parameters.get(name).cloned();
+    let [endpoint, account] = from_environment(url.scheme());
+    let parts = [named("endpoint").or(endpoint), named("account").or(account)];
+    parts.into_iter().flatten().map(|part| format!("\n{}", part.trim_end_matches('/'))).collect()
+}
+
+fn from_environment(scheme: &str) -> [Option<String>; 2] {
+    match scheme {
+        #[cfg(feature = "s3")]
+        "s3" => {
+            use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+            [AmazonS3Builder::from_env().get_config_value(&AmazonS3ConfigKey::Endpoint), None]
+        }
+        #[cfg(feature = "gcs")]
+        "gs" => {
+            use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+            [GoogleCloudStorageBuilder::from_env().get_config_value(&GoogleConfigKey::BaseUrl), None]
+        }
+        #[cfg(feature = "azure")]
+        "az" => {
+            use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+            let found = MicrosoftAzureBuilder::from_env();
+            [AzureConfigKey::Endpoint, AzureConfigKey::AccountName].map(|key| found.get_config_value(&key))
+        }
+        _ => [None, None],
     }
 }
 
 fn parameters(url: &Url) -> Result<BTreeMap<String, String>> {
     let given: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
-    match given.keys().find(|name| !PARAMETERS.contains(&name.as_str())) {
-        None => Ok(given),
-        Some(name) => Err(Error::new(Kind::Config, "the url of a bucket has an unknown parameter")
-            .with("parameter", name)
-            .hint(format!("use {}; credentials come from the environment", PARAMETERS.join(", ")))),
-    }
+    let known =
+        PARAMETERS.iter().find(|(scheme, _)| *scheme == url.scheme()).map_or(&[][..], |(_, known)| known);
+    let Some(name) = given.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(given) };
+    let known = if known.is_empty() { "no parameter".to_owned() } else { known.join(", ") };
+    Err(Error::new(Kind::Config, "the url of a bucket has an unknown parameter")
+        .with("parameter", name)
+        .hint(format!("{}:// takes {known}; credentials come from the environment", url.scheme())))
 }
 
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
@@ -101,19 +138,26 @@ fn s3(_bucket: &str, _parameters: &BTreeMap<String, String>) -> Result<Arc<dyn O
 }
 
 #[cfg(feature = "gcs")]
-fn gcs(bucket: &str) -> Result<Arc<dyn ObjectStore>> {
+fn gcs(bucket: &str, parameters: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>> {
     use object_store::client::ClientConfigKey;
     use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 
-    let builder = GoogleCloudStorageBuilder::from_env()
+    let mut builder = GoogleCloudStorageBuilder::from_env()
         .with_bucket_name(bucket)
         .with_retry(client::retries())
         .with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), client::LONGEST);
+    for (name, value) in parameters {
+        let key = match name.as_str() {
+            "endpoint" => GoogleConfigKey::BaseUrl,
+            _ => GoogleConfigKey::Client(ClientConfigKey::AllowHttp),
+        };
+        builder = builder.with_config(key, value);
+    }
     Ok(Arc::new(builder.build().map_err(client::misconfigured)?))
 }
 
 #[cfg(not(feature = "gcs"))]
-fn gcs(_bucket: &str) -> Result<Arc<dyn ObjectStore>> {
+fn gcs(_bucket: &str, _parameters: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>> {
     Err(left_out("gcs"))
 }
 
@@ -126,11 +170,13 @@ fn azure(container: &str, parameters: &BTreeMap<String, String>) -> Result<Arc<d
         .with_container_name(container)
         .with_retry(client::retries())
         .with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), client::LONGEST);
-    if let Some(account) = parameters.get("account") {
-        builder = builder.with_account(account);
-    }
-    if let Some(endpoint) = parameters.get("endpoint") {
-        builder = builder.with_endpoint(endpoint.clone());
+    for (name, value) in parameters {
+        let key = match name.as_str() {
+            "account" => AzureConfigKey::AccountName,
+            "endpoint" => AzureConfigKey::Endpoint,
+            _ => AzureConfigKey::Client(ClientConfigKey::AllowHttp),
+        };
+        builder = builder.with_config(key, value);
     }
     Ok(Arc::new(builder.build().map_err(client::misconfigured)?))
 }

@@ -1,9 +1,9 @@
 //! Trying out a bucket: `clarion check` does, nobody else.
 
 use bytes::Bytes;
-use clarion_core::{Kind, Result};
+use clarion_core::{Error, Kind, Result};
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, Version};
 
 /// What a bucket can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,17 +19,21 @@ impl Bucket {
         let names = [name.to_owned()];
         self.delete(&names)?;
         let first = self.create(name, Bytes::from_static(b"first"))?;
-        let second = self.create(name, Bytes::from_static(b"second"));
-        let stale = match &second {
-            Ok(version) => version.clone(),
-            Err(error) if error.kind() == Kind::Conflict => first,
-            Err(_) => return second.map(|_| Probed { conditional: false }),
+        let second = self.is_refused(name, b"second", &Version::default())?;
+        let replaced = if second {
+            self.replace(name, Bytes::from_static(b"third"), &first)?
+        } else {
+            self.put(name, Bytes::from_static(b"third"))?
         };
-        let replaced = self.replace(name, Bytes::from_static(b"third"), &stale)?;
-        let late = self.replace(name, Bytes::from_static(b"fourth"), &stale);
-        let conditional = second.is_err() && late.is_err() && replaced != stale;
-        self.list(name.rsplit_once('/').map_or("", |(folder, _)| folder))?;
+        let late = self.is_refused(name, b"fourth", &first)?;
+        let conditional = second && late && replaced != first;
+        let listed = self.list(name.rsplit_once('/').map_or("", |(folder, _)| folder))?;
         self.delete(&names)?;
+        if listed.iter().all(|object| object.name != name) {
+            return Err(Error::new(Kind::Storage, "the bucket does not list what was written to it")
+                .with("object", self.shown(name))
+                .hint("use another prefix, or a store that lists an object as soon as it is written"));
+        }
         Ok(Probed { conditional })
     }
 }

@@ -82,10 +82,63 @@ fn a_store_without_conditions_is_looked_at_and_told_by_the_probe() {
     assert_conflict(bucket.create("a", TWO));
     bucket.replace("a", TWO, &version).unwrap();
     assert_conflict(bucket.replace("a", THREE, &version));
+    let blind = scripted(|asked, _| if asked == Asked::Conditional { Answer::Overlook } else { Answer::Go });
+    let version = blind.create("a", ONE).unwrap();
+    assert_conflict(blind.create("a", TWO));
+    assert_eq!(blind.create("a", ONE).unwrap(), version);
+    let next = blind.replace("a", TWO, &version).unwrap();
+    assert_conflict(blind.replace("a", THREE, &version));
+    assert_eq!(bytes(&blind, "a"), Some(TWO));
+    assert!(next.is_there());
+    for without in [bucket, blind] {
+        assert!(!without.probe("_clarion/probe").unwrap().conditional);
+    }
     for bucket in buckets() {
         assert!(bucket.probe("_clarion/probe").unwrap().conditional, "{}", bucket.url());
         assert!(bucket.list("").unwrap().is_empty(), "the probe leaves nothing");
     }
+}
+
+#[test]
+fn any_prefix_that_a_url_can_name_is_listed_under_its_own_names() {
+    let prefixes = [
+        ("Gespr%C3%A4che/2026", "Gespräche/2026"),
+        ("a~b", "a~b"),
+        ("[x]/{y}", "[x]/{y}"),
+        ("50%25", "50%"),
+        ("what%3F", "what?"),
+        ("no%231", "no#1"),
+        ("a%20b", "a b"),
+        ("x*|^`", "x*|^`"),
+        ("plain", "plain"),
+    ];
+    for base in ["memory://prefixes".parse().ok(), s3("prefixes")].into_iter().flatten() {
+        for (prefix, meant) in prefixes {
+            let mut url = base.clone();
+            url.set_path(&format!("{}/{prefix}", base.path().trim_end_matches('/')));
+            let bucket = Bucket::open(&url).unwrap();
+            bucket.create("segments/1", ONE).unwrap();
+            bucket.create("calls/call_month=2026-01/data-1.parquet", ONE).unwrap();
+            let names: Vec<String> = bucket.list("").unwrap().into_iter().map(|object| object.name).collect();
+            assert_eq!(names, ["calls/call_month=2026-01/data-1.parquet", "segments/1"], "{url}");
+            assert_eq!(bucket.list_after("segments", "segments/0").unwrap().len(), 1, "{url}");
+            assert!(bucket.probe("_clarion/probe").unwrap().conditional, "{url}");
+            // The bucket has the name as it was meant, which any other tool finds.
+            let mut above = base.clone();
+            above.set_path(&format!("{}/", base.path()));
+            let whole = Bucket::open(&above).unwrap();
+            let meant = format!("{meant}/segments/1");
+            assert!(whole.list("").unwrap().iter().any(|object| object.name == meant), "{meant}");
+            bucket.delete(&names).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_bucket_that_does_not_list_what_it_took_is_found_out_by_the_probe() {
+    let bucket = scripted(|asked, _| if asked == Asked::List { Answer::Overlook } else { Answer::Go });
+    let error = bucket.probe("_clarion/probe").unwrap_err();
+    assert!(error.to_string().contains("does not list"), "{error}");
 }
 
 #[test]
@@ -145,15 +198,25 @@ fn an_upload_that_fails_leaves_no_object() {
 
 #[test]
 fn a_url_with_a_secret_or_an_unknown_parameter_is_refused() {
-    for url in ["s3://b/p?access_key=x", "memory://b/p?regoin=x"] {
+    for (url, known) in [
+        ("s3://b/p?access_key=x", "region"),
+        ("s3://b/p?account=x", "region"),
+        ("gs://b/p?region=x", "endpoint"),
+        ("az://c/p?region=x", "account"),
+        ("memory://b/p?regoin=x", "no parameter"),
+    ] {
         let error = Bucket::open(&url.parse().unwrap()).unwrap_err();
         assert_eq!(error.kind(), Kind::Config, "{url}");
-        assert!(error.way_out().is_some_and(|hint| hint.contains("region")), "{error}");
+        assert!(error.way_out().is_some_and(|hint| hint.contains(known)), "{error}");
     }
     let error = Bucket::open(&"s3://b/p?endpoint=http://localhost:1".parse().unwrap()).unwrap_err();
     assert!(error.way_out().is_some_and(|hint| hint.contains("allow_http")), "{error}");
     assert_eq!(Bucket::open(&"gs://b/p".parse().unwrap()).unwrap().url(), "gs://b/p");
     assert_eq!(Bucket::open(&"az://c/p?account=a".parse().unwrap()).unwrap().url(), "az://c/p");
+    for url in ["gs://b/p?endpoint=http://localhost:1&allow_http=true", "az://c/p?account=a&allow_http=true"]
+    {
+        Bucket::open(&url.parse().unwrap()).unwrap();
+    }
     let shown = Bucket::open(&"s3://b/p/q/?endpoint=http://localhost:1&allow_http=true".parse().unwrap());
     assert_eq!(shown.unwrap().url(), "s3://b/p/q");
 }

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use clarion_core::{Clock as _, Error, Ledger as _, Silent, Source as _, StateStore as _, Stop, SystemClock};
-use clarion_object_storage::{Bucket, Location};
+use clarion_core::{
+    Clock as _, Error, Kind, Ledger as _, Silent, Source as _, StateStore as _, Stop, SystemClock,
+};
+use clarion_object_storage::{Bucket, Location, Probed};
 use clarion_state_store::Store;
 use serde::Serialize;
 
@@ -95,9 +97,17 @@ async fn blocking(
 fn probe(url: &url::Url) -> clarion_core::Result<String> {
     let bucket = Bucket::open(url)?;
     let probed = bucket.probe("_clarion/probe")?;
-    let conditional =
-        if probed.conditional { "" } else { ", without conditional writes: run one clarion only" };
-    Ok(format!("{}, written and read{conditional}", bucket.url()))
+    judged(bucket.url(), probed)
+}
+
+fn judged(shown: &str, probed: Probed) -> clarion_core::Result<String> {
+    if probed.conditional {
+        return Ok(format!("{shown}, written and read"));
+    }
+    Err(Error::new(Kind::Storage, "the store has no conditional writes").with("bucket", shown).hint(
+        "use a store that refuses what `If-None-Match` and `If-Match` do not allow; with this one, two clarions at one \
+         time can overwrite what was paid for, and nothing but you keeps them apart",
+    ))
 }
 
 async fn api(effective: &Effective, store: Arc<Store>, stop: &Stop) -> clarion_core::Result<String> {
@@ -155,5 +165,19 @@ fn print(check: &Checked) {
     out!("{mark}  {:<22} {}", check.what, check.detail);
     if let Some(hint) = &check.hint {
         out!("      {:<22} {} {hint}", "", paint::bold("try:"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clarion_object_storage::Probed;
+
+    use super::judged;
+
+    #[test]
+    fn a_store_without_conditional_writes_fails() {
+        assert!(judged("s3://b/p", Probed { conditional: true }).is_ok());
+        let error = judged("s3://b/p", Probed { conditional: false }).expect_err("two could write");
+        assert!(error.way_out().is_some_and(|hint| hint.contains("two clarions")), "{}", error.chain());
     }
 }
