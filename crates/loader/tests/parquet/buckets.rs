@@ -402,6 +402,17 @@ async fn looking_at_a_lake_in_a_bucket_costs_a_manifest_and_a_listing() {
     assert_eq!(*asked.lock().unwrap(), [Asked::Get, Asked::List]);
 }
 
+#[tokio::test]
+async fn a_machine_that_never_loaded_reads_the_history_of_a_bucket() {
+    let lake = BucketLake::new();
+    for (number, script) in history().iter().enumerate() {
+        load(&lake.destination(), script, number).await.unwrap();
+    }
+    let nowhere = lake.own.path().join("data/buckets/lake");
+    let changes = destination(lake.bucket.clone(), &nowhere).schema_history().await.unwrap();
+    assert!(!changes.is_empty());
+}
+
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }

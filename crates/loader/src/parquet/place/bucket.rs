@@ -6,7 +6,7 @@
 //! read, so that of two writers only the later one can commit.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Seek;
 use std::path::{Path, PathBuf};
 
@@ -82,6 +82,8 @@ impl Place for BucketPlace {
             return self.own.open(name);
         }
         let unusable = |error| failed("make a file", self.root.display(), error);
+        // Who only looks at a lake has loaded nothing yet.
+        fs::create_dir_all(&self.root).map_err(unusable)?;
         let mut file = tempfile::tempfile_in(&self.root).map_err(unusable)?;
         if !self.bucket.download(name, &mut file)? {
             return Err(self.missing(name));
