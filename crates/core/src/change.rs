@@ -84,6 +84,14 @@ impl SchemaChange {
         }
     }
 
+    /// Whether both say that a contract keeps the same column out.
+    pub fn is_again(&self, earlier: &Self) -> bool {
+        let left_out = |change: &Self| change.column.is_some() && change.to.is_none();
+        left_out(self)
+            && left_out(earlier)
+            && (&self.table, &self.column) == (&earlier.table, &earlier.column)
+    }
+
     /// Adds which record brought it, if one of these did.
     pub fn brought_by(mut self, novelties: &[Novelty]) -> Self {
         let is_it =

@@ -18,6 +18,11 @@ pub(super) fn observe(kind: &mut ColumnType, value: &Json<'_>, contract: Option<
     observe_at(kind, value, contract, 0)
 }
 
+/// Whether `observe` would have to widen `kind`.
+pub(super) fn would_widen(kind: &ColumnType, value: &Json<'_>, contract: Option<&ColumnType>) -> bool {
+    would_widen_at(kind, value, contract, 0)
+}
+
 /// The type that a value shows; `None` if it says nothing.
 pub(super) fn infer(value: &Json<'_>) -> Option<ColumnType> {
     infer_at(value, None, 0)
@@ -46,6 +51,28 @@ fn observe_at(kind: &mut ColumnType, value: &Json<'_>, contract: Option<&ColumnT
             is_wider
         }
         _ => infer_at(value, contract, depth).is_some_and(|seen| widen(kind, &seen)),
+    }
+}
+
+fn would_widen_at(kind: &ColumnType, value: &Json<'_>, contract: Option<&ColumnType>, depth: u32) -> bool {
+    match (kind, value) {
+        (_, Json::Null)
+        | (ColumnType::Json, _)
+        | (ColumnType::Text, Json::Text(_) | Json::Number(_) | Json::Bool(_))
+        | (ColumnType::Boolean, Json::Bool(_)) => false,
+        _ if contract == Some(&ColumnType::Timestamp) => false,
+        (ColumnType::List(item), Json::List(items)) => {
+            let contract = item_contract(contract);
+            items.iter().any(|value| would_widen_at(item, value, contract, depth + 1))
+        }
+        (ColumnType::Struct(known), Json::Object(fields)) => fields.iter().any(|(name, value)| {
+            let contract = field_contract(contract, name);
+            match known.binary_search_by(|(field, _)| field.as_str().cmp(name)) {
+                Ok(at) => would_widen_at(&known[at].1, value, contract, depth + 1),
+                Err(_) => infer_at(value, contract, depth + 1).is_some(),
+            }
+        }),
+        _ => infer_at(value, contract, depth).is_some_and(|seen| merge_types(kind, &seen) != *kind),
     }
 }
 
@@ -103,4 +130,41 @@ fn infer_list(items: &[Json<'_>], contract: Option<&ColumnType>, depth: u32) -> 
     let seen = items.iter().filter_map(|item| infer_at(item, item_contract(contract), depth + 1));
     let item = seen.reduce(|a, b| merge_types(&a, &b));
     item.or_else(|| item_contract(contract).cloned()).map(|item| ColumnType::List(Box::new(item)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_a_type_would_widen_is_what_widening_says() {
+        let values = [
+            "null",
+            "true",
+            "5",
+            "9007199254740993",
+            "0.5",
+            "\"x\"",
+            "\"2026-01-02T10:00:00Z\"",
+            "[]",
+            "[1]",
+            "[\"a\",null]",
+            "[[1],[\"x\"]]",
+            "{}",
+            "{\"a\":1}",
+            "{\"a\":\"x\",\"b\":null}",
+            "{\"a\":{\"c\":[1]},\"b\":2}",
+        ];
+        let parsed: Vec<Json<'_>> =
+            values.iter().map(|text| Json::parse(text.as_bytes()).expect("JSON")).collect();
+        let kinds: Vec<ColumnType> = parsed.iter().filter_map(infer).chain([ColumnType::Json]).collect();
+        for kind in &kinds {
+            for (value, text) in parsed.iter().zip(values) {
+                for contract in [None, Some(&ColumnType::Timestamp), Some(&ColumnType::Text), Some(kind)] {
+                    let widened = observe(&mut kind.clone(), value, contract);
+                    assert_eq!(would_widen(kind, value, contract), widened, "{text} in {kind}");
+                }
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use clarion_core::{
 
 use super::contract::{Child, Computed, Contract, Field, From, JOINT_KEY, Kind, Rows};
 use super::names::{column_name, snake_case};
-use super::observe::{infer, observe};
+use super::observe::{infer, observe, would_widen};
 use super::slots::Slots;
 use crate::evolve::{SYSTEM_COLUMNS, column_order, merge_types};
 
@@ -198,8 +198,10 @@ impl Plan {
                 _ => None,
             };
             column.is_kept_out = false;
-            let mut wider = column.column.kind.clone();
-            if value.is_some_and(|value| observe(&mut wider, value, column.contract.as_ref())) {
+            let (kind, contract) = (&column.column.kind, column.contract.as_ref());
+            if let Some(value) = value.filter(|value| would_widen(kind, value, contract)) {
+                let mut wider = kind.clone();
+                observe(&mut wider, value, contract);
                 // New fields of an object can be left out of it; any other value goes as a whole.
                 column.is_kept_out = !only_adds_fields(&column.column.kind, &wider);
                 let seen = format!("{} in a column of {}", wider, column.column.kind);

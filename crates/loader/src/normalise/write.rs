@@ -68,8 +68,8 @@ impl Writer {
         let subject = Subject { row, id, person: found };
         for (column, builder) in plan.columns.iter().zip(&mut self.builders) {
             let rejects = &mut pass.rejects;
+            // As somebody wanted it: told as what the contract keeps out, and no rejected value.
             if column.is_kept_out {
-                rejects.push(&column.column.source, "of another type than its column, which is not to widen");
                 builder.append_null();
                 continue;
             }

@@ -77,10 +77,10 @@ impl Work {
         let mut changes: Vec<SchemaChange> = left_out.map(SchemaChange::left_out).collect();
         if !changes.is_empty() {
             let known = history(&self.context.store)?;
-            changes.retain(|change| known.iter().all(|known| known.change.change != change.change));
+            changes.retain(|change| !known.iter().any(|known| change.is_again(&known.change)));
         }
-        changes.sort_by(|a, b| a.change.cmp(&b.change));
-        changes.dedup_by(|a, b| a.change == b.change);
+        changes.sort_by(|a, b| (&a.table, &a.column).cmp(&(&b.table, &b.column)));
+        changes.dedup_by(|a, b| a.is_again(b));
         Ok(changes)
     }
 

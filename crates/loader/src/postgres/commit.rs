@@ -86,7 +86,7 @@ impl PostgresLoad {
         for novelty in self.novelties.iter().filter(|novelty| novelty.under == Contract::Discard) {
             let change = SchemaChange::left_out(novelty);
             // Every load meets the field again; once is enough.
-            if history::write_new(&mut self.session, &self.statements, &self.spec, to, &change).await? {
+            if history::write_left_out(&mut self.session, &self.statements, &self.spec, to, &change).await? {
                 self.noted.push(change.change);
             }
         }

@@ -49,15 +49,15 @@ pub(super) async fn remember(
     session.execute(query, DOING).await.map(drop)
 }
 
-/// Only if the table's history does not have it; says whether it was written.
-pub(super) async fn write_new(
+/// A column that a contract keeps out, only if the table's history does not have it; says whether it was written.
+pub(super) async fn write_left_out(
     session: &mut Session,
     statements: &Statements,
     spec: &LoadSpec,
     place: Position,
     change: &SchemaChange,
 ) -> Result<bool> {
-    let query = bound(statements.write_new_schema_change(), spec, place, change);
+    let query = bound(statements.write_left_out(), spec, place, change);
     Ok(session.execute(query, DOING).await? > 0)
 }
 

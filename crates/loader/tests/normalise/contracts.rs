@@ -64,7 +64,7 @@ fn what_is_new_is_left_out_and_what_is_known_is_kept() {
             "people.tags: list(json) in a column of list(text)",
         ]
     );
-    assert_eq!(change.rejected.len(), 4, "{:?}", change.rejected);
+    assert!(change.rejected.is_empty(), "what is left out on purpose is not rejected: {:?}", change.rejected);
     let again = normalise(&mut normaliser, &entries);
     assert!(!again.novelties.iter().any(|novelty| novelty.field == "mood"), "a field is told once");
 }

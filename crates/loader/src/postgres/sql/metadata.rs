@@ -136,11 +136,11 @@ impl Statements {
         Sql(format!("{} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", self.insert_changes()))
     }
 
-    /// As `write_schema_change`, if the table has no such change.
-    pub(in crate::postgres) fn write_new_schema_change(&self) -> Sql {
+    /// As `write_schema_change`, for a column that a contract keeps out, unless that is known.
+    pub(in crate::postgres) fn write_left_out(&self) -> Sql {
         Sql(format!(
             "{} SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 \
-             WHERE NOT EXISTS (SELECT 1 FROM {} WHERE \"table\" = $3 AND change = $4)",
+             WHERE NOT EXISTS (SELECT 1 FROM {} WHERE \"table\" = $3 AND \"column\" = $7 AND to_type IS NULL)",
             self.insert_changes(),
             self.changes_table(),
         ))
