@@ -60,8 +60,9 @@ impl Server {
             "55P03" | "57014" => storage("gave up waiting for a lock that another session holds")
                 .retry(Retry::Temporary)
                 .hint("end the session that holds the lock (see pg_stat_activity) and load again"),
-            "0A000" | "2BP01" => storage("a view or another object depends on the column")
-                .hint("drop the views on this column, load again, and create them anew"),
+            // Not what a widening meets, which makes again what depends on its columns.
+            "0A000" | "2BP01" => storage("something depends on what is to be changed")
+                .hint("the reason below names it: drop it, run this again, and create it anew"),
             "23505" => self
                 .place(Error::new(Kind::Conflict, format!("two rows have the same key, found {doing}")))
                 .hint(self.replay()),

@@ -93,6 +93,7 @@ impl PostgresLoad {
         }
     }
 
+    /// Only of a table that this load made: nobody else sees it, and nothing hangs on it.
     async fn widen(&mut self, table: &TableSchema, old: &Column, new: &Column) -> Result<()> {
         const DOING: &str = "widening a column";
         let same_type = PgType::of(&old.kind) == PgType::of(&new.kind);
@@ -102,13 +103,12 @@ impl PostgresLoad {
         if PgType::of(&new.kind) == PgType::Jsonb {
             self.session.run(self.statements.create_recast(), DOING).await?;
         }
-        let widened = if same_type {
-            let statement = self.statements.recast_column(&table.table, &new.name, &new.kind);
-            self.session.run(statement, DOING).await.map(drop)
+        let statement = if same_type {
+            self.statements.recast_column(&table.table, &new.name, &new.kind)
         } else {
-            let statement = self.statements.widen_column(&table.table, &new.name, &old.kind, &new.kind);
-            self.session.alter(statement, DOING).await
+            self.statements.widen_column(&table.table, &new.name, &old.kind, &new.kind)
         };
+        let widened = self.session.run(statement, DOING).await.map(drop);
         widened.map_err(|error| error.with("column", &new.name))
     }
 

@@ -158,7 +158,7 @@ impl Session {
         self.set(&[("lock_timeout", &lock_wait)]).await
     }
 
-    /// Takes several locks at once, or none of them, in short attempts. What comes after in the transaction waits no longer
+    /// Takes a lock in short attempts. What comes after in the transaction waits no longer
     /// for a lock than one attempt does, since others now wait for us.
     pub(super) async fn lock(&mut self, sql: Sql) -> std::result::Result<(), sqlx::Error> {
         let give_up = Instant::now() + self.lock_wait;
@@ -176,6 +176,12 @@ impl Session {
         }
         self.connection.execute("RELEASE SAVEPOINT clarion_lock").await?;
         self.try_set(&[("statement_timeout", "0")]).await
+    }
+
+    /// No statement of the transaction in hand takes longer than this.
+    pub(super) async fn limit_statements(&mut self, limit: Duration) -> Result<()> {
+        let limit = format!("{}ms", limit.as_millis());
+        self.set(&[("statement_timeout", &limit)]).await
     }
 
     /// Runs a statement that no transaction may be around.

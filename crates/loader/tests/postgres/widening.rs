@@ -92,6 +92,63 @@ async fn views_are_made_again_with_owner_options_comments_and_rights() {
 }
 
 #[tokio::test]
+async fn a_view_whose_owner_may_only_read_goes_along() {
+    let Some(db) = made("CREATE TABLE public.other AS SELECT 1 AS n").await else { return };
+    let owner = Role::new(&db, "owner").await;
+    db.run(&format!(
+        "GRANT USAGE, CREATE ON SCHEMA public, clari TO {0}; GRANT SELECT ON clari.odd, public.other TO {0}; \
+         CREATE VIEW public.both AS SELECT v, n FROM clari.odd, public.other; ALTER VIEW public.both OWNER TO {0}",
+        owner.0
+    ))
+    .await;
+    widen(&db).await.expect("the column widens");
+    assert_eq!(
+        db.text("SELECT string_agg(v || n, ',' ORDER BY v) FROM public.both").await,
+        "201,301,401,high1"
+    );
+    owner.drop(&db).await;
+}
+
+#[tokio::test]
+async fn a_column_that_somebody_let_refuse_null_widens_and_refuses_it_still() {
+    let Some(db) = made("ALTER TABLE clari.odd ALTER v SET NOT NULL").await else { return };
+    widen(&db).await.expect("the column widens");
+    let read =
+        "SELECT attnotnull::text FROM pg_attribute WHERE attrelid = 'clari.odd'::regclass AND attname = 'v'";
+    assert_eq!(db.text(read).await, "true");
+}
+
+#[tokio::test]
+async fn how_and_where_a_column_and_its_indexes_are_stored_goes_along() {
+    let Some(db) = Database::fresh().await else { return };
+    let fields = |kind| ColumnType::Struct(vec![("a".to_owned(), kind)]);
+    let (narrow, wide) =
+        (odd(&[("v", fields(ColumnType::Integer))]), odd(&[("v", fields(ColumnType::Text))]));
+    load(&db, &narrow, "2", 2, json!({ "v": {"a": 1} })).await.expect("the load lands");
+    let space = format!("{}_space", db.name());
+    for statement in [
+        format!("ALTER DATABASE {} SET allow_in_place_tablespaces = on", db.name()),
+        format!("CREATE TABLESPACE {space} LOCATION ''"),
+        format!("CREATE INDEX there ON clari.odd (v) TABLESPACE {space} WHERE id <> ''"),
+        "ALTER TABLE clari.odd ALTER v SET STORAGE EXTERNAL, ALTER v SET COMPRESSION pglz".to_owned(),
+        "CREATE MATERIALIZED VIEW public.kept AS SELECT v FROM clari.odd".to_owned(),
+        format!("CREATE INDEX kept_there ON public.kept (v) TABLESPACE {space}"),
+        "CREATE INDEX kept_here ON public.kept (v)".to_owned(),
+    ] {
+        db.run(&statement).await;
+    }
+    let read = "SELECT string_agg(line, E'\\n' ORDER BY line) FROM (SELECT indexname || coalesce(tablespace, '') AS line \
+        FROM pg_indexes WHERE schemaname IN ('clari', 'public') UNION ALL SELECT attname || attstorage::text || attcompression::text \
+        FROM pg_attribute WHERE attrelid = 'clari.odd'::regclass AND attname = 'v') AS lines";
+    let before = db.text(read).await;
+    assert!(before.contains(&format!("there{space}")) && before.contains("vep"), "{before}");
+    load(&db, &wide, "3", 3, json!({ "v": {"a": "x"} })).await.expect("the column widens");
+    assert_eq!(db.text(read).await, before);
+    db.run("DROP MATERIALIZED VIEW public.kept; DROP INDEX clari.there").await;
+    db.run(&format!("DROP TABLESPACE {space}")).await;
+}
+
+#[tokio::test]
 async fn indexes_constraints_policies_and_the_rest_are_made_again() {
     let by = "CREATE INDEX plain ON clari.odd (v); CREATE UNIQUE INDEX pair ON clari.odd (w, v DESC NULLS LAST) \
           INCLUDE (x) WHERE v IS NOT NULL; CREATE INDEX odd_text ON clari.odd (lower(v::text)) WITH (fillfactor = 70); \
@@ -150,6 +207,11 @@ async fn what_the_wider_type_does_not_allow_is_named_and_the_table_stays_as_it_w
             "CREATE FUNCTION public.most() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT max(v) FROM clari.odd; END",
             "function",
             "DROP FUNCTION public.most()",
+        ),
+        (
+            "CREATE MATERIALIZED VIEW public.slow AS SELECT v FROM clari.odd, (SELECT 1 FROM pg_sleep(1.3)) AS one",
+            "materialized view public.slow",
+            "DROP MATERIALIZED VIEW public.slow",
         ),
     ] {
         let Some(db) = made(by).await else { return };

@@ -25,6 +25,13 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $body$
   END $$$do$, named, named)
 $body$;
 
+-- Makes an index where it was.
+CREATE OR REPLACE FUNCTION pg_temp.clarion_in_space(space oid, made text) RETURNS text[]
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $body$
+  SELECT ARRAY['SET default_tablespace = ' || coalesce((SELECT quote_literal(spcname) FROM pg_tablespace WHERE oid = space),
+    quote_literal('')), made, 'RESET default_tablespace']
+$body$;
+
 -- A view, or a materialized one, with everything on it.
 CREATE OR REPLACE FUNCTION pg_temp.clarion_view(view oid) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
@@ -45,7 +52,8 @@ BEGIN
   made := made || ARRAY(SELECT format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', named, a.attname,
       pg_get_expr(d.adbin, d.adrelid)) FROM pg_attrdef d
     JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = view);
-  made := made || ARRAY(SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = view);
+  made := made || ARRAY(SELECT unnest(pg_temp.clarion_in_space(i.reltablespace, pg_get_indexdef(x.indexrelid)))
+    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid = view);
   made := made || ARRAY(SELECT format('ALTER MATERIALIZED VIEW %s CLUSTER ON %I', named, i.relname)
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
     WHERE x.indrelid = view AND x.indisclustered);
@@ -175,12 +183,15 @@ BEGIN
   ELSIF class = 'pg_class'::regclass AND EXISTS (SELECT 1 FROM pg_index
       WHERE indexrelid = object AND (indrelid = target OR indrelid = ANY (views))) THEN
     RETURN;
+  -- The long values of a materialized view.
+  ELSIF class = 'pg_class'::regclass AND EXISTS (SELECT 1 FROM pg_class WHERE reltoastrelid = object AND oid = ANY (views)) THEN
+    RETURN;
   ELSIF class = 'pg_type'::regclass AND EXISTS (SELECT 1 FROM pg_type t
       LEFT JOIN pg_type e ON e.oid = t.typelem
       WHERE t.oid = object AND (t.typrelid = ANY (views) OR e.typrelid = ANY (views))) THEN
     RETURN;
   ELSIF class = 'pg_constraint'::regclass AND EXISTS (SELECT 1 FROM pg_constraint
-      WHERE oid = object AND conrelid = target AND contype IN ('c', 'u')) THEN
+      WHERE oid = object AND conrelid = target AND contype IN ('c', 'u', 'n')) THEN
     RETURN;
   END IF;
   rebuild := array_remove(rebuild, NULL);
@@ -195,12 +206,19 @@ DECLARE
   named text := target::regclass::text;
   a pg_attribute := (SELECT r FROM pg_attribute r WHERE attrelid = target AND attnum = attribute);
   alter_column text := format('ALTER TABLE %s ALTER COLUMN %I ', named, a.attname);
+  -- Before version 14 columns had none.
+  compression text := to_jsonb(a) ->> 'attcompression';
 BEGIN
   RETURN array_remove(ARRAY[
       pg_temp.clarion_comment('COLUMN', named || '.' || quote_ident(a.attname),
         col_description(target, attribute)),
       alter_column || 'SET STATISTICS ' || nullif(a.attstattarget, -1),
       alter_column || 'SET (' || array_to_string(a.attoptions, ', ') || ')',
+      CASE WHEN a.attstorage <> (SELECT typstorage FROM pg_type WHERE oid = a.atttypid)
+        THEN alter_column || 'SET STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL'
+          WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
+      CASE compression WHEN 'p' THEN alter_column || 'SET COMPRESSION pglz'
+        WHEN 'l' THEN alter_column || 'SET COMPRESSION lz4' END,
       CASE WHEN a.attnotnull THEN alter_column || 'SET NOT NULL' END]
     || pg_temp.clarion_grants(a.attacl, named, format(' (%I)', a.attname)), NULL);
 END
@@ -257,8 +275,8 @@ BEGIN
     END LOOP;
     DROP INDEX pg_temp.clarion_index;
     alone := true;
-    build := ARRAY[format('CREATE %sINDEX CONCURRENTLY %I ON %s%s',
-      CASE WHEN item.indisunique THEN 'UNIQUE ' ELSE '' END, prefix || item.indexrelid, named, made)];
+    build := pg_temp.clarion_in_space(item.reltablespace, format('CREATE %sINDEX CONCURRENTLY %I ON %s%s',
+      CASE WHEN item.indisunique THEN 'UNIQUE ' ELSE '' END, prefix || item.indexrelid, named, made));
     finish := CASE WHEN item.conname IS NULL
       THEN ARRAY[format('ALTER INDEX %s.%I RENAME TO %I', place, prefix || item.indexrelid, item.relname)]
       ELSE ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I UNIQUE USING INDEX %I%s', named, item.conname,

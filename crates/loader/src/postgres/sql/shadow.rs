@@ -102,11 +102,8 @@ impl Statements {
         ))
     }
 
-    /// `others`: what the server says stands on the table.
-    pub(in crate::postgres) fn lock(&self, table: &TableName, others: &[String]) -> Sql {
-        let mut names = vec![self.table(table)];
-        names.extend(others.iter().cloned());
-        Sql(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", ")))
+    pub(in crate::postgres) fn lock(&self, table: &TableName) -> Sql {
+        Sql(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", self.table(table)))
     }
 
     pub(in crate::postgres) fn replace_column(&self, table: &TableName, shadow: &Shadow) -> Sql {

@@ -7,6 +7,9 @@ use sqlx::postgres::PgRow;
 use super::super::errors::{During, cause};
 use super::{DOING, Widening};
 
+/// How the statement ends that makes a materialized view with its rows.
+pub(super) const FILLED: &str = " WITH DATA";
+
 /// Something that stands on the columns from outside of the table's own definition.
 #[derive(Debug)]
 pub(super) struct Dependent {
@@ -14,6 +17,14 @@ pub(super) struct Dependent {
     pub(super) what: String,
     pub(super) removal: String,
     pub(super) rebuild: Vec<String>,
+}
+
+impl Dependent {
+    /// The name of a materialized view with rows.
+    pub(super) fn filled(&self) -> Option<&str> {
+        let is_filled = self.rebuild.first().is_some_and(|create| create.ends_with(FILLED));
+        self.removal.strip_prefix("DROP MATERIALIZED VIEW ").filter(|_| is_filled)
+    }
 }
 
 /// An index or a constraint of the table, as it is to be on the shadows.

@@ -1,14 +1,20 @@
 //! The exchange: what hangs on the columns goes, the shadows take their place, and it is made again.
 
 use clarion_core::{Error, Kind, Result, Retry, TableSchema, fault};
+use sqlx::Row;
 use sqlx::postgres::PgDatabaseError;
+use std::time::Duration;
+use tokio::time::Instant;
 
-use super::super::errors::{is_lock_timeout, is_passing};
+use super::super::errors::{During, is_lock_timeout, is_passing};
 use super::super::history;
 use super::super::sql::{Shadow, Sql};
-use super::dependents::{Carried, Dependent, Transposed, carried, dependents, transposed};
+use super::dependents::{Carried, Dependent, FILLED, Transposed, carried, dependents, transposed};
 use super::{DOING, Widening};
 use crate::evolve::schema_changes;
+
+/// What is filled under the table's lock may take this long: readers are promised that they wait no longer.
+const FILL_LIMIT: Duration = Duration::from_secs(1);
 
 impl Widening<'_> {
     /// Whether the exchange would succeed, found out by doing it to empty shadows; nothing of it stays.
@@ -23,6 +29,36 @@ impl Widening<'_> {
         let tried = self.replace(&parts, &[], true).await;
         self.session.plain("ROLLBACK", DOING).await?;
         tried
+    }
+
+    /// Refuses materialized views that would hold readers of the table up: they are filled anew under its lock.
+    pub(super) async fn time_queries(&mut self) -> Result<()> {
+        self.session.begin().await?;
+        let started = Instant::now();
+        for part in dependents(self).await? {
+            let Some(name) = part.filled() else { continue };
+            let left = FILL_LIMIT.saturating_sub(started.elapsed()).max(Duration::from_millis(1));
+            self.session.limit_statements(left).await?;
+            let definition =
+                sqlx::query("SELECT pg_catalog.pg_get_viewdef($1::regclass)").bind(name.to_owned());
+            let rows = self.session.rows(definition, DOING).await?;
+            let definition = rows.first().map(|row| row.try_get::<String, _>(0)).transpose();
+            let definition = definition.during(&self.session.server, DOING)?.unwrap_or_default();
+            let timed = Sql::of_server(format!("EXPLAIN (ANALYZE, TIMING OFF) {definition}"));
+            match self.session.try_run(timed).await {
+                Err(error) if is_lock_timeout(&error) => {
+                    let reason =
+                        "to fill it takes longer than a second, for which readers of the table would wait";
+                    return Err(self.refused(&part.what, reason));
+                }
+                Err(error) => match refusal(&error) {
+                    Some(reason) => return Err(self.refused(&part.what, &reason)),
+                    None => return Err(self.session.server.error(DOING, error)),
+                },
+                Ok(()) => {}
+            }
+        }
+        self.session.plain("ROLLBACK", DOING).await
     }
 
     /// Puts the shadows in place, and remembers the table as it then is.
@@ -44,15 +80,11 @@ impl Widening<'_> {
         self.commit().await
     }
 
-    /// Locks the table and what is to be made again, all or nothing, in short attempts.
+    /// Locks the table, in short attempts. What hangs on it is locked as it goes, within one attempt's time: to lock a view
+    /// by name would lock all tables under it, with its owner's rights on them.
     async fn lock(&mut self) -> Result<()> {
-        let views = |part: &Dependent| part.removal.strip_prefix("DROP VIEW ").map(str::to_owned);
-        let views: Vec<String> = dependents(self).await?.iter().filter_map(views).collect();
-        let locked = self.session.lock(self.statements.lock(&self.known.table, &views)).await;
-        locked.map_err(|error| match refusal(&error) {
-            Some(reason) => self.refused("views on the column", &reason),
-            None => self.session.server.error(DOING, error),
-        })
+        let locked = self.session.lock(self.statements.lock(&self.known.table)).await;
+        locked.map_err(|error| self.session.server.error(DOING, error))
     }
 
     async fn replace(&mut self, parts: &[Dependent], built: &[Transposed], trial: bool) -> Result<()> {
@@ -63,7 +95,7 @@ impl Widening<'_> {
         for shadow in &self.shadows.clone() {
             let replace = self.statements.replace_column(&self.known.table, shadow);
             self.step(&format!("column {}", shadow.old.name), replace.text()).await?;
-            self.carry_over(shadow, &carried).await?;
+            self.carry_over(shadow, &carried, trial).await?;
         }
         for part in built {
             for statement in &part.finish {
@@ -73,7 +105,7 @@ impl Widening<'_> {
         for part in parts {
             for statement in &part.rebuild {
                 // A trial need not run a view's query.
-                let emptied = statement.strip_suffix(" WITH DATA").filter(|_| trial);
+                let emptied = statement.strip_suffix(FILLED).filter(|_| trial);
                 let statement =
                     emptied.map_or_else(|| statement.clone(), |empty| format!("{empty} WITH NO DATA"));
                 self.step(&part.what, &statement).await?;
@@ -82,7 +114,7 @@ impl Widening<'_> {
         Ok(())
     }
 
-    async fn carry_over(&mut self, shadow: &Shadow, carried: &[Carried]) -> Result<()> {
+    async fn carry_over(&mut self, shadow: &Shadow, carried: &[Carried], trial: bool) -> Result<()> {
         let Some(carried) = carried.iter().find(|carried| carried.column == shadow.old.name) else {
             return Ok(());
         };
@@ -91,7 +123,9 @@ impl Widening<'_> {
             let set = self.statements.set_default(&self.known.table, shadow, default);
             self.step(&what, set.text()).await?;
         }
-        for statement in &carried.others {
+        // The shadows of a trial are empty.
+        let holds = |statement: &&String| !(trial && statement.ends_with(" SET NOT NULL"));
+        for statement in carried.others.iter().filter(holds) {
             self.step(&what, statement).await?;
         }
         Ok(())

@@ -63,6 +63,7 @@ impl Widening<'_> {
         self.session.run(self.statements.create_recast(), DOING).await?;
         self.session.run(self.statements.create_dependents(), DOING).await?;
         self.patiently(Step::Trial).await?;
+        self.time_queries().await?;
         self.sweep().await?;
         self.add_shadows().await?;
         fault::point("postgres.shadow_added");
