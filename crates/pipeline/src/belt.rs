@@ -50,6 +50,7 @@ pub(crate) struct Belt<'e> {
     normaliser: Option<Box<dyn Normalise>>,
     running: Option<JoinHandle<Normalised>>,
     rejected: Vec<RejectedValue>,
+    frozen: Option<Position>,
 }
 
 impl<'e> Belt<'e> {
@@ -59,7 +60,15 @@ impl<'e> Belt<'e> {
         load: Box<dyn Load>,
         normaliser: Box<dyn Normalise>,
     ) -> Self {
-        Self { stores, name, load, normaliser: Some(normaliser), running: None, rejected: Vec::new() }
+        Self {
+            stores,
+            name,
+            load,
+            normaliser: Some(normaliser),
+            running: None,
+            rejected: Vec::new(),
+            frozen: None,
+        }
     }
 
     pub(crate) async fn carry_out(&mut self, plan: &LoadPlan) -> Result<()> {
@@ -117,7 +126,7 @@ impl<'e> Belt<'e> {
 
     async fn write(&mut self, change: Option<ChangeSet>) -> Result<()> {
         let Some(mut change) = change else { return Ok(()) };
-        refuse_frozen(&change.novelties)?;
+        self.refuse_frozen(&change.novelties)?;
         self.rejected.append(&mut change.rejected);
         let records = change.records;
         self.load.write(change).await?;
@@ -125,11 +134,41 @@ impl<'e> Belt<'e> {
         Ok(())
     }
 
-    /// Writes what is still in hand. Gives the values that no column could hold.
-    pub(crate) async fn drain(&mut self) -> Result<Vec<RejectedValue>> {
+    /// Writes what is still in hand.
+    pub(crate) async fn drain(&mut self) -> Result<()> {
         let last = self.settle().await?;
-        self.write(last).await?;
-        Ok(std::mem::take(&mut self.rejected))
+        self.write(last).await
+    }
+
+    /// The values that no column could hold.
+    pub(crate) fn take_rejected(&mut self) -> Vec<RejectedValue> {
+        std::mem::take(&mut self.rejected)
+    }
+
+    /// The record at which a frozen stream's new shape was refused.
+    pub(crate) fn frozen(&self) -> Option<Position> {
+        self.frozen
+    }
+
+    /// Nothing of a batch is loaded in which a frozen stream has taken another shape.
+    fn refuse_frozen(&mut self, novelties: &[Novelty]) -> Result<()> {
+        let frozen = novelties.iter().filter(|novelty| novelty.under == Contract::Freeze);
+        let Some(novelty) = frozen.min_by_key(|novelty| novelty.position) else {
+            return Ok(());
+        };
+        self.frozen = Some(novelty.position);
+        Err(Error::new(Kind::Conflict, "the shape of a frozen stream has changed")
+            .with("stream", &novelty.stream)
+            .with("table", &novelty.table)
+            .with("field", &novelty.field)
+            .with("seen", &novelty.seen)
+            .with("position", novelty.position)
+            .hint(format!(
+                "this destination, all of its streams, waits before the journal segment of this position, and nothing is \
+                 lost: set `contract` in [streams.{}] to \"evolve\" to take it, or to \"discard\" to leave it out, and \
+                 run `clarion load`",
+                novelty.stream
+            )))
     }
 
     /// Commits up to `to` what was drained.
@@ -138,24 +177,6 @@ impl<'e> Belt<'e> {
         self.stores.observer.notice(Event::LoadFinished { destination: self.name });
         Ok(report)
     }
-}
-
-/// Nothing of a batch is loaded in which a frozen stream has taken another shape.
-fn refuse_frozen(novelties: &[Novelty]) -> Result<()> {
-    let Some(novelty) = novelties.iter().find(|novelty| novelty.under == Contract::Freeze) else {
-        return Ok(());
-    };
-    Err(Error::new(Kind::Conflict, "the shape of a frozen stream has changed")
-        .with("stream", &novelty.stream)
-        .with("table", &novelty.table)
-        .with("field", &novelty.field)
-        .with("seen", &novelty.seen)
-        .with("position", novelty.position)
-        .hint(format!(
-            "this destination stays where it is, and nothing is lost: set `contract` in [streams.{}] to \"evolve\" to \
-             take it, or to \"discard\" to leave it out, and run `clarion load`",
-            novelty.stream
-        )))
 }
 
 async fn read(stores: &Stores, plan: &LoadPlan, unit: &Unit, carry: &mut Vec<Held>) -> Result<()> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clarion_core::{
     ChangedKeys, ColumnNames, Destination, DestinationReport, DestinationState, Error, Event, JournalId,
-    Kind, LoadReport, LoadSpec, Position, RejectedValue, Result, SegmentInfo, TableName, TableSchema,
-    Timestamp, check_journal, column_names, fault,
+    Kind, LoadReport, LoadSpec, Position, RejectedValue, Result, SegmentInfo, SegmentNo, TableName,
+    TableSchema, Timestamp, check_journal, column_names, fault,
 };
 use serde::Serialize;
 
@@ -83,6 +83,7 @@ impl Engine {
                 retry: options.rejected,
                 again: false,
                 names: ColumnNames::new(),
+                frozen: None,
                 report: DestinationReport::default(),
             };
             let report = loading.run(&mut outcome).await;
@@ -128,6 +129,8 @@ struct Loading<'e> {
     again: bool,
     /// The columns that fields are to have where the destination has no tables to tell.
     names: ColumnNames,
+    /// The record whose new shape the last attempt refused.
+    frozen: Option<Position>,
     report: DestinationReport,
 }
 
@@ -151,6 +154,7 @@ impl Loading<'_> {
     async fn catch_up(&mut self, outcome: &mut LoadOutcome) -> Result<()> {
         let segments = self.engine.stores.state.segments(0).await?;
         let mut state = self.starting_point().await?;
+        let mut frozen = None;
         loop {
             self.report.position = state.position.to_string();
             let behind = self.behind(&segments, &state)?;
@@ -158,9 +162,21 @@ impl Loading<'_> {
                 return self.finish_earlier(&state).await;
             }
             // A rebuild becomes visible at once, so that it is one load however long the journal is.
-            let range = if self.replace { behind } else { &behind[..behind.len().min(RANGE_SEGMENTS)] };
+            let before = |end: SegmentNo| behind.partition_point(|segment| segment.number < end).max(1);
+            let most = frozen.take().map_or(RANGE_SEGMENTS, before);
+            let range = if self.replace { behind } else { &behind[..behind.len().min(most)] };
             let plan = plan(self.engine.stores.journal.as_ref(), range, None).await?;
-            self.carry_out(&plan, &state, outcome).await?;
+            let done = self.carry_out(&plan, &state, outcome).await;
+            // What comes before a frozen stream's change of shape is not to wait for it.
+            frozen = self
+                .frozen
+                .take()
+                .map(|position| position.segment)
+                .filter(|_| done.is_err() && !self.replace);
+            if frozen.is_some_and(|segment| range.first().is_some_and(|first| first.number < segment)) {
+                continue;
+            }
+            done?;
             self.replace = false;
             state = self.destination.inspect().await?;
         }
@@ -345,8 +361,13 @@ impl Loading<'_> {
         let load = self.destination.begin(spec).await?;
         let normaliser = (self.engine.make_normaliser)(&state.schemas, &self.names, loaded_at);
         let mut belt = Belt::new(stores, name.clone(), load, normaliser);
-        belt.carry_out(plan).await?;
-        let values = belt.drain().await?;
+        let mut written = belt.carry_out(plan).await;
+        if written.is_ok() {
+            written = belt.drain().await;
+        }
+        self.frozen = belt.frozen();
+        written?;
+        let values = belt.take_rejected();
         // Before the commit: a crash behind it would lose them.
         let letters = rejected::letters(&name, &values, loaded_at);
         rejected::remember(stores, self.writer, &letters).await?;

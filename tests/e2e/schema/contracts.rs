@@ -50,6 +50,13 @@ async fn damage(workspace: &Workspace) {
     }
 }
 
+async fn wipe(workspace: &Workspace) {
+    std::fs::remove_dir_all(workspace.lake()).unwrap();
+    if let Some(database) = workspace.warehouse() {
+        database.run("DROP SCHEMA clari CASCADE").await;
+    }
+}
+
 fn told(ran: &Ran) -> usize {
     let warnings = ran.json["warnings"].as_array().unwrap();
     warnings.iter().filter(|warning| warning.as_str().unwrap().contains("hostMood left out")).count()
@@ -100,6 +107,14 @@ async fn a_frozen_stream_stops_its_destinations_before_the_batch_and_loses_nothi
     }
     assert_eq!(ran.number("/streams/calls/changed"), 60, "extraction goes on");
     workspace.run(&["load"]).expect(1);
+    wipe(&workspace).await;
+    workspace.run(&["load"]).expect(1);
+    for (before, after) in before.iter().zip(tables(&workspace).await) {
+        let rows = |tables: &Tables| {
+            tables.iter().map(|(name, rows)| (name.clone(), rows.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(rows(before), rows(&after), "what came before the change does not wait for it");
+    }
     let requests = simulator.control().count();
     set(&workspace, "freeze", "evolve");
     workspace.run(&["load"]).expect(0);
