@@ -134,3 +134,45 @@ fn merge_fields(a: &[(String, ColumnType)], b: &[(String, ColumnType)]) -> Colum
     merged.sort_by(|(a, _), (b, _)| a.cmp(b));
     ColumnType::Struct(merged)
 }
+
+#[cfg(test)]
+mod tests {
+    use clarion_core::{StreamName, TableName};
+
+    use super::*;
+
+    fn table(key: &str, source: &str, declared: bool) -> TableSchema {
+        let column = Column { name: "stage".into(), kind: ColumnType::Text, source: source.into(), declared };
+        TableSchema {
+            table: TableName::of("deals"),
+            stream: StreamName::of("deals"),
+            key: vec![key.to_owned()],
+            parent: None,
+            time: None,
+            columns: vec![column],
+        }
+    }
+
+    #[test]
+    fn rows_of_another_field_or_under_another_key_are_refused_with_both_named() {
+        let known = table("id", "Stage", false);
+        assert!(check_fields(&known, &known, "lake").is_ok() && check_key(&known, &known, "lake").is_ok());
+        let refused = check_fields(&known, &table("id", "stage", false), "lake").expect_err("another field");
+        let told = refused.to_string();
+        assert!(told.contains("holds: Stage") && told.contains("field: stage"), "{told}");
+        assert!(
+            check_fields(&known, &table("id", "stage", true), "lake").is_ok(),
+            "the contract may say it anew"
+        );
+        let refused = check_key(&known, &table("email", "Stage", false), "lake").expect_err("another key");
+        let told = refused.to_string();
+        assert!(told.contains("was: id") && told.contains("is: email"), "{told}");
+        assert!(refused.way_out().is_some_and(|way| way.contains("clarion replay --destination lake")));
+    }
+
+    #[test]
+    fn what_the_contract_says_of_a_column_holds_from_then_on() {
+        let merged = merge(&table("id", "Stage", false), &table("id", "stage", true));
+        assert_eq!((merged.columns[0].source.as_str(), merged.columns[0].declared), ("stage", true));
+    }
+}

@@ -13,7 +13,9 @@ use clarion_core::{ColumnType, fault};
 
 use super::reject::Rejects;
 use super::value::{field_contract, finite, is_empty, item_contract, push_json, scalar_text};
-use crate::canonical::{double_text, plain_time_micros, push_json_scalar, time_micros, time_text};
+use crate::canonical::{
+    double_text, plain_time_micros, push_json_scalar, push_json_string, time_micros, time_text,
+};
 
 /// Collects one column, or what is nested in one.
 pub(super) struct Builder {
@@ -132,6 +134,24 @@ impl Builder {
             (Array::Timestamp(array), Value::Timestamp(time)) => array.append_value(time),
             (Array::Text(array), Value::Text(text)) => array.append_value(text),
             (_, value) => self.push_text(&value.text()),
+        }
+    }
+
+    /// Appends fields, which come in the order of their names, as one object of JSON; null if they say nothing.
+    pub(super) fn append_object<'a>(&mut self, fields: impl Iterator<Item = (&'a str, &'a Json<'a>)>) {
+        let mut object = String::new();
+        for (name, value) in fields.filter(|(_, value)| !is_empty(value, None)) {
+            object.push(if object.is_empty() { '{' } else { ',' });
+            push_json_string(name, &mut object);
+            object.push(':');
+            push_json(value, None, &mut object);
+        }
+        match &mut self.array {
+            Array::Json(array) if !object.is_empty() => {
+                object.push('}');
+                array.append_value(&object);
+            }
+            _ => self.append_null(),
         }
     }
 

@@ -5,8 +5,11 @@ use xxhash_rust::xxh3::xxh3_64;
 /// PostgreSQL cuts longer names, so that two could become one.
 const MAX_BYTES: usize = 63;
 
+/// The column for fields that get none of their own.
+pub(super) const OTHER_FIELDS: &str = "_other_fields";
+
 /// Names that tables need for themselves: the partition of Parquet folders, and the system columns of Postgres.
-const RESERVED: [&str; 7] = ["call_month", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+const RESERVED: [&str; 8] = ["call_month", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", OTHER_FIELDS];
 /// How names of ours begin.
 const OURS: &str = "_clarion_";
 

@@ -9,10 +9,13 @@ use clarion_core::{
 };
 
 use super::contract::{Child, Computed, Contract, Field, From, JOINT_KEY, Kind, Rows};
-use super::names::{column_name, snake_case};
+use super::names::{OTHER_FIELDS, column_name, snake_case};
 use super::observe::{infer, observe, would_widen};
 use super::slots::Slots;
 use crate::evolve::{SYSTEM_COLUMNS, column_order, merge_types};
+
+/// Columns of a table, past which new fields share one. Postgres has room for 1600, of which each widening uses one up.
+const MAX_COLUMNS: usize = 800;
 
 /// What is known of one table.
 pub(super) struct Plan {
@@ -23,12 +26,16 @@ pub(super) struct Plan {
     /// Slots whose fields are no columns yet, because they never said anything.
     unclaimed: Vec<usize>,
     is_claimed: Vec<bool>,
+    /// Slots of the fields that share a column, in the order of their names.
+    pub(super) others: Vec<usize>,
     /// The field that says who the row is about.
     pub(super) person: usize,
     /// Rows of the last chunk.
     pub(super) expected_rows: usize,
     /// The columns that fields had before, where they have none now.
     names: BTreeMap<String, String>,
+    /// How many of these are not there yet: room is kept for them.
+    awaited: usize,
     /// What becomes of what the table has no room for.
     allowed: Allowed,
     /// What it had no room for, since they were last taken.
@@ -51,6 +58,8 @@ pub(super) enum ValueFrom {
     Seconds(usize),
     Day(usize),
     Computed(Computed),
+    /// All fields that have no column of their own, as one object.
+    Others,
     /// A column that only the destination knows.
     Nowhere,
 }
@@ -147,6 +156,8 @@ impl Plan {
 
     /// Fields that get a column get the one that they have here; no other field gets that.
     pub(super) fn call(&mut self, names: BTreeMap<String, String>) {
+        let is_there = |name: &String| self.columns.iter().any(|known| known.column.name == *name);
+        self.awaited = names.values().filter(|name| !is_there(name)).count();
         self.names = names;
     }
 
@@ -210,6 +221,11 @@ impl Plan {
             }
         }
         for (slot, kind) in self.new_fields(values) {
+            // What already holds any field holds this one.
+            if self.columns.iter().any(|column| matches!(column.from, ValueFrom::Others)) {
+                self.share(slot);
+                continue;
+            }
             let source = self.slots.name(slot).to_owned();
             let column = Column { name: self.name_of(&source), kind, source, declared: false };
             let seen = format!("new field ({})", column.kind);
@@ -243,19 +259,44 @@ impl Plan {
     }
 
     fn find_new_fields(&mut self, values: &[Option<&Json<'_>>], position: Position) -> bool {
-        let found = self.new_fields(values);
-        let has_new = !found.is_empty();
-        for (slot, kind) in found {
-            let column = self.add_inferred(slot, kind);
-            self.novelties.push(novelty(&self.schema, &column, position, String::new()));
+        let mut has_new = false;
+        for (slot, kind) in self.new_fields(values) {
+            let added =
+                if self.has_room(slot) { Some(self.add_inferred(slot, kind)) } else { self.share(slot) };
+            if let Some(column) = added {
+                self.novelties.push(novelty(&self.schema, &column, position, String::new()));
+                has_new = true;
+            }
         }
         has_new
+    }
+
+    /// Whether a field may have a column of its own. One that had one before has it again.
+    fn has_room(&self, slot: usize) -> bool {
+        self.columns.len() + self.awaited < MAX_COLUMNS || self.names.contains_key(self.slots.name(slot))
+    }
+
+    /// Puts a field with the others that share a column; gives that column if it is new.
+    fn share(&mut self, slot: usize) -> Option<Column> {
+        self.is_claimed[slot] = true;
+        let at = self.others.partition_point(|other| self.slots.name(*other) < self.slots.name(slot));
+        self.others.insert(at, slot);
+        if self.columns.iter().any(|column| matches!(column.from, ValueFrom::Others)) {
+            return None;
+        }
+        let (name, source) = (OTHER_FIELDS.to_owned(), String::new());
+        let column = Column { name, kind: ColumnType::Json, source, declared: false };
+        self.columns.push(PlanColumn::new(column.clone(), ValueFrom::Others, None));
+        Some(column)
     }
 
     fn add_inferred(&mut self, slot: usize, kind: ColumnType) -> Column {
         let source = self.slots.name(slot).to_owned();
         let name = self.name_of(&source);
         self.is_claimed[slot] = true;
+        if self.names.get(&source) == Some(&name) {
+            self.awaited = self.awaited.saturating_sub(1);
+        }
         let column = Column { name, kind, source, declared: false };
         self.columns.push(PlanColumn::new(column.clone(), ValueFrom::Slot(slot), None));
         column
@@ -278,9 +319,11 @@ impl Plan {
             slots: Slots::default(),
             unclaimed: Vec::new(),
             is_claimed: Vec::new(),
+            others: Vec::new(),
             person: 0,
             expected_rows: 0,
             names: BTreeMap::new(),
+            awaited: 0,
             allowed: Allowed::Evolve,
             novelties: Vec::new(),
         };
@@ -315,6 +358,7 @@ impl Plan {
             return;
         }
         let from = match column.source.as_str() {
+            "" if column.name == OTHER_FIELDS => ValueFrom::Others,
             "" => ValueFrom::Nowhere,
             source => ValueFrom::Slot(self.claim(source)),
         };

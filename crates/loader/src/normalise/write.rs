@@ -83,6 +83,10 @@ impl Writer {
                 }
                 ValueFrom::Day(slot) => push_day(builder, pass.values[slot], plan.slots.name(slot), rejects),
                 ValueFrom::Computed(value) => push_computed(builder, value, &subject, pass),
+                ValueFrom::Others => {
+                    let named = |slot: &usize| Some((plan.slots.name(*slot), pass.values[*slot]?));
+                    builder.append_object(plan.others.iter().filter_map(named));
+                }
                 ValueFrom::Nowhere => builder.append_null(),
             }
         }

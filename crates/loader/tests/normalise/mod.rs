@@ -8,6 +8,8 @@ mod hazards;
 mod order;
 mod readback;
 mod real;
+mod wide;
 
 pub(crate) use order::any_record;
 pub(crate) use readback::{entry, loaded_at};
+pub(crate) use wide::wide;

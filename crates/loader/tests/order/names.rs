@@ -7,7 +7,7 @@ use clarion_core::{ColumnNames, Entry, StreamName};
 use serde_json::{Map, Value, json};
 
 use super::drive::{rebuilt, tables};
-use crate::normalise::entry;
+use crate::normalise::{entry, wide};
 use crate::parquet::Lake;
 use crate::postgres::Database;
 
@@ -123,4 +123,14 @@ async fn two_fields_keep_their_columns_when_a_lake_is_rebuilt_in_another_order()
 async fn two_fields_keep_their_columns_when_a_warehouse_is_rebuilt_in_another_order() {
     let Some(on) = Database::fresh().await else { return };
     check_rebuild(on).await;
+}
+
+#[tokio::test]
+async fn a_warehouse_takes_more_fields_than_it_has_room_for_columns() {
+    let Some(on) = Database::fresh().await else { return };
+    for (key, fields) in [("a", 0..1_000), ("b", 900..2_500)] {
+        let load = vec![vec![vec![entry(&PEOPLE, key, &wide(fields))]]];
+        let (_, rows) = tables(&on, &PEOPLE, &load, &ColumnNames::new()).await;
+        assert_eq!(rows[key]["_other_fields"]["f0999"], 999, "{key}");
+    }
 }
