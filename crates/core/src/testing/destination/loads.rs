@@ -29,6 +29,7 @@ pub async fn a_fresh_destination_is_at_the_start(on: &impl Readback) {
     let state = on.open().await.inspect().await.expect("a fresh destination is well");
     assert_eq!(state.position, Position::START);
     assert!(state.tables.is_empty() && state.schemas.is_empty());
+    assert!(on.open().await.remembered().await.expect("there is nothing to remember").is_empty());
     assert!(on.rows("calls").await.is_empty());
 }
 

@@ -161,6 +161,7 @@ pub async fn a_wider_schema_keeps_the_old_rows(on: &impl Readback) {
     assert_eq!(seen, [(&json!("7"), &null), (&null, &null), (&json!("high"), &json!("calm"))]);
     let state = on.open().await.inspect().await.expect("it is well");
     assert_eq!(*state.schemas[&super::parents().table], super::wider_parents());
+    assert_eq!(on.open().await.remembered().await.expect("it remembers"), state.schemas);
 }
 
 pub async fn nested_values_and_odd_text_come_back_as_they_were(on: &impl Readback) {
