@@ -66,9 +66,22 @@ fn files_to_read(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
 fn unreadable(error: &config::ConfigError) -> Error {
     // The library's own text names the key, the value and the file.
     let text = error.to_string().replace('\n', " ");
+    if let Some((wrong, key)) = unknown_choice(&text) {
+        return Error::new(Kind::Config, "a setting has no such value")
+            .with("key", key)
+            .with("value", format!("{wrong:?}"))
+            .hint("config/default.toml names the values that it may have");
+    }
     Error::new(Kind::Config, "the configuration cannot be used")
         .with("because", text.trim())
         .hint("`clarion config schema` lists every key; config/default.toml explains them")
+}
+
+/// Value and key, where the library speaks of a type of ours: `enum A does not have variant constructor b for key `c``.
+fn unknown_choice(text: &str) -> Option<(&str, &str)> {
+    let (_, rest) = text.split_once(" does not have variant constructor ")?;
+    let (value, key) = rest.split_once(" for key `")?;
+    Some((value, key.split_once('`')?.0))
 }
 
 #[cfg(test)]
@@ -100,8 +113,19 @@ mod tests {
 
     #[test]
     fn every_example_is_valid() {
-        for file in ["config/demo.toml", "config/example-postgres.toml"] {
+        for file in ["config/demo.toml", "config/example-postgres.toml", "config/example-s3.toml"] {
             assert!(load(&[in_repository(file)], None).is_ok(), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_none_of_its_choices_is_named_with_its_key() {
+        for (text, key, value) in [
+            ("[streams.teams]\ncontract = \"frieze\"", "streams.teams.contract", "frieze"),
+            ("[streams.call_details]\nmode = \"fool\"", "streams.call_details.mode", "fool"),
+        ] {
+            let error = load_text(text).err().expect("there is no such choice").to_string();
+            assert!(error.contains(key) && error.contains(value) && !error.contains("enum"), "{error}");
         }
     }
 
