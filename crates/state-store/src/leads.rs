@@ -24,7 +24,7 @@ pub(crate) async fn due(
     let mut binds = Binds::default();
     binds.text(stream.as_str()).int(asked).text(key).time(before).int(i64::from(limit));
     let statement = binds.query(
-        "SELECT stream, key, asked_at, missing FROM leads WHERE stream = $1 AND (asked_at, key) > ($2, $3) \
+        "SELECT stream, key, asked_at, missing, attempts, rests_until FROM leads WHERE stream = $1 AND (asked_at, key) > ($2, $3) \
          AND asked_at < $4 ORDER BY asked_at, key LIMIT $5",
     );
     database.rows(statement).await?.iter().map(lead).collect()
@@ -44,16 +44,19 @@ pub(crate) async fn count(
 
 pub(crate) async fn write(connection: &mut AnyConnection, leads: Vec<Lead>) -> sqlx::Result<()> {
     const INSERT: Insert = Insert {
-        into: "leads (stream, key, asked_at, missing)",
-        columns: 4,
+        into: "leads (stream, key, asked_at, missing, attempts, rests_until)",
+        columns: 6,
         on_conflict: "ON CONFLICT (stream, key) DO UPDATE SET asked_at = excluded.asked_at, \
-             missing = excluded.missing WHERE excluded.asked_at > leads.asked_at",
+             missing = excluded.missing, attempts = excluded.attempts, rests_until = excluded.rests_until \
+             WHERE excluded.asked_at > leads.asked_at OR excluded.asked_at = leads.asked_at \
+             AND excluded.attempts > COALESCE(leads.attempts, 0)",
     };
     // A statement may not touch a row twice.
     let mut latest: HashMap<(StreamName, RecordKey), Lead> = HashMap::with_capacity(leads.len());
     for lead in leads {
         let id = (lead.stream.clone(), lead.key.clone());
-        if latest.get(&id).is_none_or(|other| lead.asked_at >= other.asked_at) {
+        let is_newer = |other: &Lead| (lead.asked_at, lead.attempts) >= (other.asked_at, other.attempts);
+        if latest.get(&id).is_none_or(is_newer) {
             latest.insert(id, lead);
         }
     }
@@ -62,6 +65,7 @@ pub(crate) async fn write(connection: &mut AnyConnection, leads: Vec<Lead>) -> s
         .run(connection, &rows, |binds, row| {
             binds.text(row.stream.as_str()).text(row.key.as_str());
             binds.int(asked_at(row)).int(i64::from(row.missing));
+            binds.int(i64::from(row.attempts)).opt_time(row.rests_until);
         })
         .await
 }
@@ -100,5 +104,7 @@ fn lead(row: &AnyRow) -> sqlx::Result<Lead> {
         key: fields.parsed(1, RecordKey::parse)?,
         asked_at: (asked_at != NEVER).then(|| from_millis(asked_at)),
         missing: fields.int(3)? != 0,
+        attempts: fields.opt_int(4)?.and_then(|times| u32::try_from(times).ok()).unwrap_or_default(),
+        rests_until: fields.opt_time(5)?,
     })
 }

@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "facts", text: include_str!("../../../migrations/0006_facts.sql") },
     Migration { name: "leads", text: include_str!("../../../migrations/0007_leads.sql") },
     Migration { name: "rejected", text: include_str!("../../../migrations/0008_rejected.sql") },
+    Migration { name: "lead failures", text: include_str!("../../../migrations/0009_lead_failures.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version \

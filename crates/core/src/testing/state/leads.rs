@@ -24,6 +24,27 @@ pub async fn keeps_leads_and_their_later_answers(store: impl StateStore) {
     assert_eq!(store.count_leads(&StreamName::of("none"), at(50)).await.expect("count"), (0, 0));
 }
 
+/// A lead that could not be read keeps its place and is known to rest, until it is answered.
+pub async fn keeps_the_failures_of_leads(store: impl StateStore) {
+    let found = |key: &str| Lead::found(NOTES, record_key(key));
+    let step = |leads: &[Lead]| Progress { leads: leads.to_vec(), ..Progress::default() };
+    let answered = found("b").answered(at(40), false);
+    commit(&store, step(&[found("a"), answered.clone()])).await;
+    let once = [found("a").failed(at(60)), answered.clone().failed(at(70))];
+    commit(&store, step(&once)).await;
+    // Found once more, and an older failure: nothing is forgotten.
+    commit(&store, step(&[found("a"), answered, found("b")])).await;
+    assert_eq!(page_by_page(&store, at(50)).await, once);
+    assert!(once[0].rests(at(59)) && !once[0].rests(at(60)) && !found("a").rests(at(0)));
+    let twice = once[0].clone().failed(at(90));
+    commit(&store, step(&[twice.clone(), found("a")])).await;
+    assert_eq!((twice.attempts, page_by_page(&store, at(40)).await), (2, vec![twice.clone()]));
+    let answers = [twice.answered(at(95), true), once[1].clone().answered(at(96), false)];
+    commit(&store, step(&answers)).await;
+    assert_eq!(page_by_page(&store, at(99)).await, answers);
+    assert_eq!(answers[0].attempts, 0);
+}
+
 async fn page_by_page(store: &impl StateStore, before: Timestamp) -> Vec<Lead> {
     let mut leads: Vec<Lead> = Vec::new();
     loop {

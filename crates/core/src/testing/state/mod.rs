@@ -9,7 +9,9 @@ mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use leads::{keeps_leads_and_their_later_answers, keeps_marks_until_they_are_replaced};
+pub use leads::{
+    keeps_leads_and_their_later_answers, keeps_marks_until_they_are_replaced, keeps_the_failures_of_leads,
+};
 pub use marks::{
     forgets_old_runs, keeps_backfills, keeps_runs, keeps_slices_until_they_are_covered,
     keeps_the_id_of_its_journal, knows_whether_segments_are_rewritten, lists_segments_in_order,
