@@ -1,6 +1,8 @@
 //! Forgetting records for good: their rows, what was reported of them, and the bytes that they leave behind.
 
-use clarion_core::{ChangedKeys, Error, Fence, Kind, RecordKey, Result, Retry, fault};
+use std::collections::HashSet;
+
+use clarion_core::{ChangedKeys, Error, Fence, Kind, RecordKey, Result, Retry, StreamName, fault};
 use serde_json::Value;
 use sqlx::{AnyConnection, Executor};
 
@@ -15,8 +17,12 @@ pub(crate) async fn purge(database: &Database, fence: Fence, keys: &ChangedKeys)
     let failed = |error| database.failed("cannot purge the state store", error);
     let mut transaction = begin_fenced(database, fence).await?;
     delete_rows(&mut transaction, keys).await.map_err(failed)?;
-    for key in keys.values().flatten() {
-        forget_mentions(&mut transaction, key).await.map_err(failed)?;
+    // Only a call's id is one of a kind: the key of another record may be a number that stands anywhere.
+    let calls =
+        [StreamName::CALLS, StreamName::CALL_DETAILS].into_iter().filter_map(|stream| keys.get(&stream));
+    let calls: HashSet<&RecordKey> = calls.flatten().collect();
+    for call in calls {
+        forget_mentions(&mut transaction, call).await.map_err(failed)?;
     }
     fault::point("state.purging");
     transaction.commit().await.map_err(failed)?;
@@ -28,9 +34,10 @@ pub(crate) async fn purge(database: &Database, fence: Fence, keys: &ChangedKeys)
 }
 
 async fn delete_rows(connection: &mut AnyConnection, keys: &ChangedKeys) -> sqlx::Result<()> {
-    const DELETES: [ByKeys; 3] = [
+    const DELETES: [ByKeys; 4] = [
         ByKeys("DELETE FROM known WHERE stream = {stream} AND key IN ({keys})"),
         ByKeys("DELETE FROM queue WHERE stream = {stream} AND key IN ({keys})"),
+        ByKeys("DELETE FROM leads WHERE stream = {stream} AND key IN ({keys})"),
         ByKeys("DELETE FROM rejected WHERE stream = {stream} AND key IN ({keys})"),
     ];
     let marks = Marks::of(connection);
@@ -43,12 +50,12 @@ async fn delete_rows(connection: &mut AnyConnection, keys: &ChangedKeys) -> sqlx
     Ok(())
 }
 
-/// Reports of runs, reasons of rejections and notifications may name a record.
+/// The streams that the call leads to; a cursor that is its id; reports of runs, reasons of rejections and notifications may name a record.
 async fn forget_mentions(connection: &mut AnyConnection, key: &RecordKey) -> sqlx::Result<()> {
     for statement in [
         "DELETE FROM rejected WHERE REPLACE(reason, $1, '') <> reason",
         "DELETE FROM leads WHERE key = $1",
-        "DELETE FROM marks WHERE REPLACE(value, $1, '') <> value",
+        "DELETE FROM marks WHERE value = $1",
         "UPDATE notices SET call_id = NULL WHERE call_id = $1",
         "DELETE FROM notices WHERE REPLACE(id, $1, '') <> id",
     ] {

@@ -50,6 +50,7 @@ checks!(state_on_sqlite, state_on_postgres, state:
     remembers_the_rules,
     remembers_what_was_purged,
     forgets_what_was_purged,
+    forgets_no_more_than_was_purged,
     keeps_leads_and_their_later_answers,
     keeps_the_failures_of_leads,
     keeps_marks_until_they_are_replaced,

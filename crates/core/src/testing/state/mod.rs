@@ -17,7 +17,7 @@ pub use marks::{
     keeps_the_id_of_its_journal, knows_whether_segments_are_rewritten, lists_segments_in_order,
     remembers_the_rules,
 };
-pub use purges::{forgets_what_was_purged, remembers_what_was_purged};
+pub use purges::{forgets_no_more_than_was_purged, forgets_what_was_purged, remembers_what_was_purged};
 pub use queue::{merges_queue_entries, pages_the_queue_in_order};
 pub use rejected::{counts_rejections, forgets_old_rejections};
 pub use times::{counts_what_went_lately, pages_known_records_by_time};
