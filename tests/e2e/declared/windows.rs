@@ -70,3 +70,42 @@ async fn a_month_asked_for_twice_is_found_out() {
     scene.at("2026-11-21T10:00:00Z", "pipeline.month_asked_twice=return", &["sync"]).expect(0);
     assert!(windows(&scene, "/stats").len() > 1, "the defect had no effect");
 }
+
+/// A stream of windows whose key is written as the stream says.
+const MONTHS: &str = r#"
+[[streams.custom]]
+name = "months"
+path = "/teams"
+params = { month = "{from}" }
+records = "$.teams[*]"
+adds = { from = "{from}", to = "{to}" }
+key = ["id", "from", "to"]
+window_days = 30
+window_months = true
+date_format = "yyyy-MM-dd"
+"#;
+
+#[tokio::test]
+async fn windows_that_are_written_otherwise_come_anew_before_those_of_before_go() {
+    let scene = Scene::set(30, MONTHS).await;
+    let rows = |scene: &Scene| super::texts(&scene.live("months"), "from");
+    scene.sync(NOW);
+    let before = rows(&scene);
+    for (day, format, mark) in [("21", "yyyy MM dd", ' '), ("22", "yyyy-MM-dd", '-')] {
+        let config = scene.workspace.config();
+        let at = config.find("date_format = ").unwrap();
+        let end = at + config[at..].find('\n').unwrap();
+        scene.workspace.write_config(&format!(
+            "{}date_format = \"{format}\"{}",
+            &config[..at],
+            &config[end..]
+        ));
+        scene.sync(&format!("2026-11-{day}T10:00:00Z"));
+        let after = rows(&scene);
+        assert_eq!(after.len(), before.len());
+        assert!(after.iter().all(|from| from.contains(mark)), "{after:?}");
+    }
+    scene.sync("2026-11-23T10:00:00Z");
+    let asked = scene.control().requests().into_iter().filter(|request| request.param("month").is_some());
+    assert_eq!(asked.count(), 1, "nothing changed since");
+}

@@ -26,6 +26,11 @@ pub(crate) fn reached(stream: &StreamName) -> String {
     format!("{stream}.reached")
 }
 
+/// The mark that says how a stream's windows are written, and since when.
+pub(crate) fn written(stream: &StreamName) -> String {
+    format!("{stream}.written")
+}
+
 /// The mark that says since when, and with which status, an endpoint is not there.
 pub(crate) fn absent(stream: &StreamName) -> String {
     format!("{stream}.absent")
@@ -38,8 +43,12 @@ pub(crate) fn noted(stream: &StreamName) -> String {
 
 /// Whether the time for the next read has come.
 pub(crate) fn is_due(stream: &Declaration, last: Option<Timestamp>, now: Timestamp) -> bool {
-    let every = stream.every.as_chrono();
-    last.is_none_or(|last| now - last >= every - SLACK.min(every / 10))
+    last.is_none_or(|last| is_ahead(last, now) || last <= due_before(stream, now))
+}
+
+/// Whether a moment lies in the future: the clock ran ahead when it was noted, and what it says is worth nothing.
+pub(crate) fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
+    at - now > SLACK
 }
 
 /// What was last read before this moment is due.
@@ -64,5 +73,7 @@ mod tests {
         assert!(is_due(teams, Some(last), last + Duration::hours(24) - Duration::minutes(5)));
         let always = Declaration { every: clarion_core::Period::seconds(0), ..teams.clone() };
         assert!(is_due(&always, Some(last), last));
+        assert!(!is_due(teams, Some(last + Duration::minutes(9)), last), "clocks differ a little");
+        assert!(is_due(teams, Some(last + Duration::days(400)), last), "the clock once ran ahead");
     }
 }

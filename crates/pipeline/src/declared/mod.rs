@@ -10,6 +10,7 @@ mod leads;
 mod lists;
 mod noted;
 mod outlook;
+mod places;
 mod stats;
 mod status;
 mod whole;

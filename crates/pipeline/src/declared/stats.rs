@@ -3,12 +3,12 @@
 //! A window is part of the key. The rows of the last days as they were yesterday are marked as deleted once today's
 //! have come, so that a table holds one window of last days and the months, and does not grow with every day.
 
-use clarion_core::json::Json;
 use clarion_core::{
     Bindings, Declaration, Known, Purpose, ReadEnd, RecordKey, Result, Span, StreamName, Template, Timestamp,
 };
 
 use super::intake::Intake;
+use super::places::Place;
 use super::windows::{self, Window};
 use super::{Pass, due};
 use crate::engine::Engine;
@@ -20,6 +20,7 @@ const STEP: u32 = 1_000;
 const EVER: i64 = 946_684_800_000;
 
 pub(super) async fn sync(pass: &mut Pass<'_>) -> Result<()> {
+    note_format(pass);
     for window in windows_due(pass).await? {
         let (from, to) = window.bounds();
         let bindings = Bindings { from: Some(from), to: Some(to), ..Bindings::default() };
@@ -39,15 +40,38 @@ pub(super) async fn sync(pass: &mut Pass<'_>) -> Result<()> {
     pass.complete().await
 }
 
+/// Windows stand in keys as they are written: written otherwise they are other rows, and every month is asked for anew
+/// before the rows of before go.
+fn note_format(pass: &mut Pass<'_>) {
+    let mark = due::written(&pass.stream.name);
+    let format = &pass.stream.date_format;
+    let noted = pass.recorder.mark(&mark).and_then(|mark| mark.split_once(' '));
+    if noted.is_some_and(|(_, known)| known == format) {
+        return;
+    }
+    let since = if noted.is_some() { pass.begun.timestamp_millis() } else { 0 };
+    pass.recorder.set_mark(&mark, &format!("{since} {format}"));
+}
+
+/// Since when windows are written as they are now: what was asked for before is asked for anew.
+pub(super) fn since_format(stream: &Declaration, mark: Option<&str>) -> Timestamp {
+    let (since, format) = mark.and_then(|mark| mark.split_once(' ')).unwrap_or(("0", &stream.date_format));
+    if format != stream.date_format {
+        return Timestamp::MAX_UTC;
+    }
+    clarion_core::from_millis(since.parse().unwrap_or(0))
+}
+
 /// The last days first, then the months, newest first.
 async fn windows_due(pass: &Pass<'_>) -> Result<Vec<Window>> {
     let rolling = Window::rolling(pass.stream, pass.begun).filter(|_| !has_last_days(pass));
     let mut due: Vec<Window> = rolling.into_iter().collect();
     let since = since(pass.engine).await?;
     let anew = pass.anew();
+    let since_format = since_format(pass.stream, pass.recorder.mark(&due::written(&pass.stream.name)));
     let asked = |month: Window| {
         let asked = pass.recorder.cursor(&month.cursor(&pass.stream.name));
-        asked.filter(|asked| anew.is_none_or(|anew| *asked >= anew))
+        asked.filter(|asked| *asked >= since_format && anew.is_none_or(|anew| *asked >= anew))
     };
     if pass.stream.window_months {
         due.extend(windows::months_due(since, pass.begun, asked));
@@ -103,23 +127,17 @@ fn written(stream: &Declaration, window: Window, now: Timestamp) -> Result<(Stri
 
 /// Where in the joint key the window stands.
 struct Places {
-    from: usize,
-    to: usize,
+    from: Place,
+    to: Place,
 }
 
 impl Places {
     /// `None` if the window is not part of the key.
     fn of(stream: &Declaration) -> Option<Self> {
-        let place = |bound: &str| {
-            let is_bound = |name: &String| stream.adds.get(name).is_some_and(|value| value == bound);
-            stream.key.names().iter().position(is_bound)
-        };
-        Some(Self { from: place("{from}")?, to: place("{to}")? })
+        Some(Self { from: Place::of(stream, "{from}")?, to: Place::of(stream, "{to}")? })
     }
 
     fn window(&self, key: &RecordKey) -> Option<(String, String)> {
-        let parts = Json::parse(key.as_str().as_bytes()).ok()?;
-        let part = |at: usize| parts.as_list()?.get(at)?.as_str().map(str::to_owned);
-        Some((part(self.from)?, part(self.to)?))
+        Some((self.from.value(key)?, self.to.value(key)?))
     }
 }
