@@ -66,3 +66,16 @@ async fn a_cursor_moves_only_with_its_records() {
     let early = since_after_a_death("pipeline.cursor_early=return;pipeline.before_cursor=return").await;
     assert!(!early.is_empty(), "a cursor that moves before the flush went unnoticed");
 }
+
+#[tokio::test]
+async fn a_cursor_of_another_field_is_not_gone_on_with() {
+    let scene = Scene::set(5, PEOPLE).await;
+    scene.sync(NOW);
+    let users = scene.control().collection("users");
+    let config = scene.workspace.config();
+    scene.workspace.write_config(&config.replace("cursor = \"id\"", "cursor = \"email\""));
+    scene.sync("2026-11-20T16:00:00Z");
+    assert!(since(&scene).is_empty(), "an id is no e-mail address");
+    scene.sync("2026-11-20T18:00:00Z");
+    assert_eq!(since(&scene), [texts(&users, "email").pop().unwrap()]);
+}

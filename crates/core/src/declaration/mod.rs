@@ -87,6 +87,8 @@ pub struct Declaration {
     pub cursor: String,
     /// Parameter that holds the cursor of the read before.
     pub cursor_param: String,
+    /// A cursor that is a time is sent so much earlier: for records that are stored late, or under one time.
+    pub overlap: Period,
     /// A stream whose records drive this one: one read each.
     pub parent: String,
     /// The parent's field that fills `{parent}`: a name, or names with dots; of a list each item. Empty: its key.
@@ -192,6 +194,7 @@ impl Default for Declaration {
             key: Fields::from("id"),
             cursor: String::new(),
             cursor_param: String::new(),
+            overlap: Period::seconds(0),
             parent: String::new(),
             parent_field: String::new(),
             by_id: false,

@@ -26,6 +26,11 @@ pub(crate) fn reached(stream: &StreamName) -> String {
     format!("{stream}.reached")
 }
 
+/// The mark that says what the one above is a value of, and which parameter takes it.
+pub(crate) fn reached_by(stream: &StreamName) -> String {
+    format!("{stream}.reached_by")
+}
+
 /// The mark that says how a stream's windows are written, and since when.
 pub(crate) fn written(stream: &StreamName) -> String {
     format!("{stream}.written")
