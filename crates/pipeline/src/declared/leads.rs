@@ -3,11 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::places::Place;
 use clarion_core::json::{Json, skim};
 use clarion_core::{Declaration, Entry, Lead, Op, RecordKey, Rules, StreamName};
 
 /// Leads remembered as noted, so that a value which thousands of calls name is stored once and not thousands of times.
 const REMEMBERED: usize = 100_000;
+
+/// What stands for the value that a stream is asked by.
+const PARENT: &str = "{parent}";
 
 /// Finds the leads in records.
 pub(crate) struct Leads {
@@ -54,12 +58,24 @@ impl Leads {
     /// A record that is itself the answer to a lead, as it is found again in the journal.
     pub(crate) fn answered(&self, entry: &Entry) -> Option<Lead> {
         let by_id = |child: &&Declaration| child.by_id && child.name == entry.stream;
-        self.declared.iter().find(by_id).map(|child| Lead {
-            asked_at: Some(entry.observed_at),
-            missing: entry.op == Op::Delete,
-            ..Lead::found(child.name.clone(), entry.key.clone())
-        })
+        let child = self.declared.iter().find(by_id)?;
+        let lead = Lead::found(child.name.clone(), asked_by(child, entry)?);
+        Some(lead.answered(entry.observed_at, entry.op == Op::Delete))
     }
+}
+
+/// What a record was asked for by. Only the contract promises that this is its key; elsewhere the record must say it.
+fn asked_by(child: &Declaration, entry: &Entry) -> Option<RecordKey> {
+    if child.in_contract {
+        return Some(entry.key.clone());
+    }
+    if let Some(place) = Place::of(child, PARENT) {
+        return RecordKey::parse(place.value(&entry.key)?).ok();
+    }
+    let (name, _) = child.adds.iter().find(|(_, value)| *value == PARENT)?;
+    let [raw] = skim(&entry.data, [name.as_str()]).ok()?;
+    let value = Json::parse(raw?.as_bytes()).ok()?;
+    RecordKey::parse(value.as_str()?).ok()
 }
 
 /// Whether one path leads to the other, or past it.
@@ -74,7 +90,8 @@ fn meets(path: &str, other: &str) -> bool {
 pub(crate) fn feeds(stream: &StreamName, child: &Declaration) -> bool {
     let parent = child.parent.as_str();
     let is_call = *stream == StreamName::CALL_DETAILS && parent == StreamName::CALLS.as_str();
-    child.enabled && !parent.is_empty() && (stream.as_str() == parent || is_call)
+    // Also of a stream that is off: what is named meanwhile must be known when it is on again.
+    !parent.is_empty() && (stream.as_str() == parent || is_call)
 }
 
 /// The values of the field that a child is asked by.
@@ -162,5 +179,32 @@ mod tests {
         let answered = leads.answered(&entry(StreamName::of("crm_deals"), "{}")).expect("an answer");
         assert_eq!((answered.asked_at, answered.missing), (Some(from_millis(5)), false));
         assert_eq!(leads.answered(&entry(StreamName::of("playlist_calls"), "{}")), None);
+    }
+
+    #[test]
+    fn outside_the_contract_a_record_is_the_answer_to_what_it_says_and_to_nothing_else() {
+        let people = Declaration {
+            name: StreamName::of("people"),
+            parent: "calls".to_owned(),
+            parent_field: "organizer".to_owned(),
+            by_id: true,
+            ..Declaration::default()
+        };
+        let adds = [("asked".to_owned(), "{parent}".to_owned())].into();
+        let told = |stream: Declaration| {
+            let leads = Leads::of(&vec![stream].into(), &Rules::default());
+            let answered = leads.answered(&entry(StreamName::of("people"), r#"{"id":"k","asked":"a@b.io"}"#));
+            answered.map(|lead| lead.key.to_string())
+        };
+        assert_eq!(told(people.clone()), None, "its key is no value that it was asked by");
+        assert_eq!(told(Declaration { adds, ..people }).as_deref(), Some("a@b.io"));
+    }
+
+    #[test]
+    fn what_is_named_while_a_stream_is_off_is_known_when_it_is_on() {
+        let mut declared = clarion_core::built_in().to_vec();
+        declared.iter_mut().for_each(|stream| stream.enabled = false);
+        let mut leads = Leads::of(&declared.into(), &Rules::default());
+        assert_eq!(leads.find(&entry(StreamName::CALLS, r#"{"crm_info":{"deal_id":"D"}}"#)).len(), 1);
     }
 }
