@@ -96,7 +96,9 @@ pub(crate) fn not_found(ask: &Ask) -> Error {
 
 /// A 401 or 403 of a host that gets no credentials of the vendor's.
 pub(crate) fn stranger(ask: &Ask, status: u16) -> Error {
+    // Whatever is asked for: other headers may help.
     failed(ask, Kind::Refused, "the host refused the request", status)
+        .retry(Retry::Persistent)
         .hint("put what it asks for into the stream's `headers`")
 }
 

@@ -228,3 +228,24 @@ async fn headers_of_a_stream_are_shown_nowhere() {
         assert!(!String::from_utf8_lossy(&bytes).contains("own-secret-1"), "{} holds it", path.display());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_refuses_whoever_asks_has_answered_for_no_id() {
+    let vendor = simulate(small(20)).await;
+    let bare = Stranger::answering(|_| (401, String::new()));
+    let kind = Stranger::answering(|_| (200, r#"{"id":"p","name":"Ada"}"#.to_owned()));
+    let stream = |url: &str| {
+        format!(
+            "[[streams.custom]]\nname = \"people\"\nurl = \"{url}/people/{{parent}}\"\n\
+             adds = {{ asked = \"{{parent}}\" }}\nkey = \"asked\"\nparent = \"calls\"\nby_id = true\n"
+        )
+    };
+    let workspace = both(&vendor.url(), &stream(&bare.url)).await;
+    workspace.run(&["sync"]).expect(1);
+    let asked = bare.heard().len();
+    assert!(asked > 0 && asked <= 16, "{asked}");
+    workspace.write_config(&workspace.config().replace(&bare.url, &kind.url));
+    workspace.sync();
+    let calls = lake_tables(&workspace.lake())["calls"].len();
+    assert_eq!(kind.heard().len(), calls, "every one is still to be asked for");
+}

@@ -5,6 +5,7 @@ mod budget;
 mod by_id;
 mod crash;
 mod custom;
+mod failing;
 mod playlists;
 mod purge;
 mod real;

@@ -144,7 +144,7 @@ impl<'r> Walk<'r> {
             return Ok(());
         }
         let asked = bindings.parent.as_deref().unwrap_or_default();
-        if page.rows.iter().all(|row| row.key.as_str() == asked || row.key.is_nameless()) {
+        if page.rows.iter().all(|row| is_same_id(row.key.as_str(), asked) || row.key.is_nameless()) {
             return Ok(());
         }
         Err(Error::new(Kind::Protocol, "the vendor sent another record than the one asked for")
@@ -161,6 +161,13 @@ impl<'r> Walk<'r> {
     }
 }
 
+/// Salesforce writes its ids in 15 characters, or with three more that only check them.
+fn is_same_id(id: &str, asked: &str) -> bool {
+    let (short, long) = if id.len() < asked.len() { (id, asked) } else { (asked, id) };
+    let alike = short.len() == 15 && long.len() == 18 && long.starts_with(short);
+    id == asked || alike && long.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 impl Declared {
     /// Where an ask goes.
     fn address(&self, ask: &Ask) -> Url {
@@ -168,5 +175,17 @@ impl Declared {
             Place::Url(url) => url.clone(),
             Place::Path(path) => below(&self.base, path),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same_id;
+
+    #[test]
+    fn an_id_may_come_with_its_check_characters_or_without() {
+        let (short, long) = ("0015g00000AbCdE", "0015g00000AbCdEAAV");
+        assert!(is_same_id(short, long) && is_same_id(long, short) && is_same_id("x", "x"));
+        assert!(!is_same_id(short, "0015g00000AbCdFAAV") && !is_same_id("a", "ab") && !is_same_id("", "a"));
     }
 }

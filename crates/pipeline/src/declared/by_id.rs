@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use clarion_core::{
-    Bindings, Error, Kind, Lead, PageSink, Purpose, ReadEnd, ReadRequest, Rejected, Result, SourceRecord,
-    fault,
+    Bindings, Error, Lead, PageSink, Purpose, ReadEnd, ReadRequest, Rejected, Result, SourceRecord,
+    Timestamp, fault,
 };
 use futures::future;
 use futures::stream::{self, StreamExt as _};
 
 use super::intake::Intake;
-use super::{Pass, due, is_of_one};
+use super::{Pass, due, is_of_one, is_refused};
 use crate::details::{Ended, OUTAGE, is_of_our_stores};
+use crate::judge::pause_after;
 use crate::listing::Phase;
 use crate::tombstones::{self, Guard};
 
@@ -23,6 +24,8 @@ const BATCH: u32 = 512;
 
 /// What of the stream this run may still ask for, and how it went.
 struct Round {
+    /// Whether it is the turn of ids that failed before.
+    retries: bool,
     /// Ids that were asked for before.
     rereads: u64,
     guard: Guard,
@@ -35,33 +38,26 @@ pub(super) async fn sync(pass: &mut Pass<'_>) -> Result<()> {
     pass.recorder.flush().await?;
     let state = pass.engine.stores.state.clone();
     let name = pass.stream.name.clone();
-    let before = match pass.anew() {
-        Some(anew) => anew,
-        None if pass.is_forced() => pass.begun,
-        None => due::due_before(pass.stream, pass.begun),
-    };
+    // Who names the stream wants what is due of it now; all of it anew is for a full load.
+    let before = pass.anew().unwrap_or_else(|| due::due_before(pass.stream, pass.begun));
+    if is_absent(pass) {
+        return Ok(());
+    }
     let (_, due) = state.count_leads(&name, before).await?;
     if due == 0 {
         return Ok(());
     }
     let _phase = Phase::begin(pass.engine.stores.observer.as_ref(), name.clone(), Some(due));
     let guard = Guard::of(&pass.engine.stores, name.clone(), pass.options.accept_deletes).await?;
-    let mut round = Round { rereads: rereads(pass), guard, failures_in_a_row: 0, failed: 0, left: 0 };
-    let mut after: Option<Lead> = None;
-    let ended = loop {
-        let page = state.leads(&name, before, after.as_ref(), BATCH).await?;
-        let Some(last) = page.last().cloned() else { break Ok(None) };
-        after = Some(last);
-        let asked = ask_all(pass, page, &mut round).await;
-        let own = asked.as_ref().is_err_and(|error| is_of_our_stores(error.kind()));
-        if !own {
-            pass.recorder.flush().await?;
-        }
-        match asked {
-            Ok(None) => {}
-            other => break other,
-        }
-    };
+    let mut round =
+        Round { retries: false, rereads: rereads(pass), guard, failures_in_a_row: 0, failed: 0, left: 0 };
+    // Those that failed before come last, so that they stand in nobody's way.
+    let mut ended = rounds(pass, before, &mut round).await;
+    if matches!(ended, Ok(None)) {
+        round.retries = true;
+        round.failures_in_a_row = 0;
+        ended = rounds(pass, before, &mut round).await;
+    }
     let Round { guard, failed, left, .. } = round;
     guard.report(pass.tally);
     match ended? {
@@ -71,11 +67,43 @@ pub(super) async fn sync(pass: &mut Pass<'_>) -> Result<()> {
     }
 }
 
+/// Whether there was no such endpoint, and the time to ask again has not come.
+fn is_absent(pass: &Pass<'_>) -> bool {
+    let was_absent = pass.recorder.mark(&due::absent(&pass.stream.name)).is_some();
+    let last = pass.recorder.cursor(&due::read(&pass.stream.name));
+    was_absent && !pass.is_forced() && !due::is_due(pass.stream, last, pass.begun)
+}
+
+/// Asks for all that failed before, or for all that did not; gives the status where there is no such endpoint.
+async fn rounds(pass: &mut Pass<'_>, before: Timestamp, round: &mut Round) -> Result<Option<u16>> {
+    let state = pass.engine.stores.state.clone();
+    let mut after: Option<Lead> = None;
+    loop {
+        let mut page = state.leads(&pass.stream.name, before, after.as_ref(), BATCH).await?;
+        let Some(last) = page.last().cloned() else { return Ok(None) };
+        after = Some(last);
+        page.retain(|lead| (lead.attempts > 0) == round.retries);
+        let known = page.len();
+        page.retain(|lead| !lead.rests(pass.begun));
+        round.left += (known - page.len()) as u64;
+        let asked = ask_all(pass, page, round).await;
+        if !asked.as_ref().is_err_and(|error| is_of_our_stores(error.kind())) {
+            pass.recorder.flush().await?;
+        }
+        match asked {
+            Ok(None) => {}
+            // These are known to fail: it says nothing of the endpoint.
+            Err(error) if round.retries && is_of_one(&error) => return Ok(None),
+            other => return other,
+        }
+    }
+}
+
 /// A hundredth of the week in each run, as for other re-reads; all of it if somebody asked.
 fn rereads(pass: &Pass<'_>) -> u64 {
     match pass.engine.weekly_requests {
         0 => u64::MAX,
-        _ if pass.is_forced() => u64::MAX,
+        _ if pass.options.full => u64::MAX,
         week => week / 100,
     }
 }
@@ -147,13 +175,15 @@ async fn take(pass: &mut Pass<'_>, (lead, answer): Answer, round: &mut Round) ->
             answered(pass, lead, true);
         }
         Ok((ReadEnd::Unavailable { status }, _)) => return Ok(Some(status)),
-        Err(error) if error.kind() == Kind::Refused => {
+        Err(error) if is_refused(&error) => {
             reject(pass, &lead, &error);
             answered(pass, lead, false);
         }
         Err(error) if is_of_one(&error) => {
             let stream = &pass.stream.name;
             pass.tally.holes.push(format!("{stream} {}: {}", lead.key, error.chain()));
+            let until = pass.engine.stores.clock.now() + pause_after(lead.attempts + 1);
+            pass.recorder.lead(lead.failed(until));
             round.failed += 1;
             round.failures_in_a_row += 1;
             if round.failures_in_a_row >= OUTAGE {
@@ -171,8 +201,7 @@ fn answered(pass: &mut Pass<'_>, lead: Lead, missing: bool) {
     if fault::defect("pipeline.id_asked_twice") {
         return;
     }
-    let asked_at = Some(pass.engine.stores.clock.now());
-    pass.recorder.lead(Lead { asked_at, missing, ..lead });
+    pass.recorder.lead(lead.answered(pass.engine.stores.clock.now(), missing));
 }
 
 /// A record that was there and now answers 404 is gone.

@@ -16,9 +16,9 @@ mod status;
 mod whole;
 mod windows;
 
-use clarion_core::{Declaration, Error, Kind, Outcome, ReadEnd, Result, StreamName, Timestamp};
+use clarion_core::{Declaration, Error, Kind, Outcome, ReadEnd, Result, Retry, StreamName, Timestamp};
 
-pub(crate) use self::due::read as read_cursor;
+pub(crate) use self::due::{absent as absent_mark, read as read_cursor};
 pub(crate) use self::leads::Leads;
 use crate::about::CALL_STREAMS;
 use crate::engine::Engine;
@@ -40,19 +40,22 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    /// A child of a child of calls has its turn with them.
+    /// A child of a child of calls has its turn with them; what costs a request a record comes after the calls, however
+    /// few parents there are today.
     pub(crate) fn of(stream: &Declaration, all: &[Declaration]) -> Self {
         let is_call = |name: &str| CALL_STREAMS.iter().any(|call| call.as_str() == name);
         let mut root = stream;
+        let mut by_id = stream.by_id;
         for _ in 0..all.len() {
             match all.iter().find(|other| other.name.as_str() == root.parent) {
                 Some(parent) => root = parent,
                 None => break,
             }
+            by_id |= root.by_id;
         }
-        if is_call(&root.parent) {
+        if is_call(&root.parent) || by_id {
             Self::Last
-        } else if stream.is_windowed() || stream.of_calls {
+        } else if stream.is_windowed() || stream.of_calls || !stream.parent.is_empty() {
             Self::AfterCalls
         } else {
             Self::First
@@ -121,19 +124,17 @@ impl Pass<'_> {
         if self.stream.by_id {
             return by_id::sync(&mut self).await;
         }
+        // One that is asked for in many lists may have some of them left from the time before.
+        if !self.stream.parent.is_empty() {
+            return lists::sync(&mut self).await;
+        }
         let last = self.recorder.cursor(&due::read(&self.stream.name));
         if !self.is_forced() && !due::is_due(self.stream, last, self.begun) {
             return Ok(());
         }
         let stores = &self.engine.stores;
         let _phase = Phase::begin(stores.observer.as_ref(), self.stream.name.clone(), None);
-        if !self.stream.parent.is_empty() {
-            lists::sync(&mut self).await
-        } else if self.stream.is_windowed() {
-            stats::sync(&mut self).await
-        } else {
-            whole::sync(&mut self).await
-        }
+        if self.stream.is_windowed() { stats::sync(&mut self).await } else { whole::sync(&mut self).await }
     }
 
     /// Whether the schedule does not matter.
@@ -187,4 +188,9 @@ impl Pass<'_> {
 /// Whether a failure concerns one record or parent, and not the endpoint or us.
 fn is_of_one(error: &Error) -> bool {
     matches!(error.kind(), Kind::Remote | Kind::Protocol | Kind::Unproven)
+}
+
+/// Whether what was asked for is refused, and not whoever asks: a host that wants other headers refuses everything.
+fn is_refused(error: &Error) -> bool {
+    error.kind() == Kind::Refused && error.retry_class() == Retry::Permanent
 }

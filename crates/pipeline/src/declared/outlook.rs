@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clarion_core::{Declaration, Paging, Purpose, Result, StreamName, Timestamp};
 
 use super::windows::{self, Window};
-use super::{due, stats};
+use super::{due, lists, stats};
 use crate::engine::Engine;
 use crate::plan::PlanLine;
 
@@ -14,7 +14,8 @@ impl Engine {
     pub(crate) async fn declared_lines(&self, wanted: &[StreamName]) -> Result<Vec<PlanLine>> {
         let now = self.stores.clock.now();
         let cursors = self.stores.state.cursors().await?;
-        let outlook = Outlook { engine: self, cursors, now, forced: !wanted.is_empty() };
+        let marks = self.stores.state.marks().await?;
+        let outlook = Outlook { engine: self, cursors, marks, now, forced: !wanted.is_empty() };
         let mut lines = Vec::new();
         for stream in self.stores.declared.iter() {
             if stream.enabled && (wanted.is_empty() || wanted.contains(&stream.name)) {
@@ -28,6 +29,7 @@ impl Engine {
 struct Outlook<'e> {
     engine: &'e Engine,
     cursors: BTreeMap<String, Timestamp>,
+    marks: BTreeMap<String, String>,
     now: Timestamp,
     forced: bool,
 }
@@ -39,7 +41,7 @@ impl Outlook<'_> {
         }
         let last = self.cursors.get(&due::read(&stream.name)).copied();
         if !self.forced && !due::is_due(stream, last, self.now) {
-            return Ok(Vec::new());
+            return self.retries(stream).await;
         }
         let state = &self.engine.stores.state;
         let known = state.count_known(&stream.name).await?;
@@ -56,8 +58,27 @@ impl Outlook<'_> {
         Ok(vec![line(stream, Purpose::Forward, requests, rows)])
     }
 
+    /// Lists that failed in the last pass, and have rested.
+    async fn retries(&self, stream: &Declaration) -> Result<Vec<PlanLine>> {
+        let begun = self.cursors.get(&due::begun(&stream.name)).copied();
+        let Some(begun) = begun.filter(|_| !stream.parent.is_empty() && !self.is_absent(stream)) else {
+            return Ok(Vec::new());
+        };
+        let state = self.engine.stores.state.as_ref();
+        let lists = lists::to_retry(state, &stream.name, begun, self.now).await?;
+        Ok(if lists > 0 { vec![line(stream, Purpose::Forward, lists, 0)] } else { Vec::new() })
+    }
+
+    fn is_absent(&self, stream: &Declaration) -> bool {
+        self.marks.contains_key(&due::absent(&stream.name))
+    }
+
     async fn windows(&self, stream: &Declaration) -> Result<u64> {
-        let asked = |month: Window| self.cursors.get(&month.cursor(&stream.name)).copied();
+        let mark = self.marks.get(&due::written(&stream.name)).map(String::as_str);
+        let since_format = stats::since_format(stream, mark);
+        let asked = |month: Window| {
+            self.cursors.get(&month.cursor(&stream.name)).copied().filter(|asked| *asked >= since_format)
+        };
         let months = match stream.window_months {
             true => windows::months_due(stats::since(self.engine).await?, self.now, asked).len(),
             false => 0,
@@ -67,11 +88,15 @@ impl Outlook<'_> {
 
     async fn by_id(&self, stream: &Declaration) -> Result<Vec<PlanLine>> {
         let state = &self.engine.stores.state;
-        let before = if self.forced { self.now } else { due::due_before(stream, self.now) };
+        let last = self.cursors.get(&due::read(&stream.name)).copied();
+        if self.is_absent(stream) && !self.forced && !due::is_due(stream, last, self.now) {
+            return Ok(Vec::new());
+        }
+        let before = due::due_before(stream, self.now);
         let (_, due) = state.count_leads(&stream.name, before).await?;
         let (_, new) = state.count_leads(&stream.name, Timestamp::UNIX_EPOCH).await?;
         let mut again = due - new.min(due);
-        if self.engine.weekly_requests > 0 && !self.forced {
+        if self.engine.weekly_requests > 0 {
             again = again.min(self.engine.weekly_requests / 100);
         }
         Ok(vec![line(stream, Purpose::Backfill, new, new), line(stream, Purpose::Reread, again, again)])

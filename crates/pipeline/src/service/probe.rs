@@ -9,7 +9,7 @@ use clarion_core::{
 };
 
 use crate::calls::FORWARD;
-use crate::declared::read_cursor;
+use crate::declared::{absent_mark, read_cursor};
 use crate::engine::{Engine, Stores};
 use crate::freshness;
 
@@ -88,6 +88,7 @@ impl Probe {
 
     async fn stream_gauges(&self, now: Timestamp) -> Result<Vec<StreamGauge>> {
         let cursors = self.stores.state.cursors().await?;
+        let marks = self.stores.state.marks().await?;
         let gauge = |name: &StreamName| {
             let of_sync = self.last_success();
             let (last_success, known_to) = if *name == StreamName::CALLS {
@@ -96,7 +97,9 @@ impl Probe {
             } else if *name == StreamName::CALL_DETAILS {
                 (of_sync, of_sync)
             } else {
-                let read = cursors.get(&read_cursor(name)).copied();
+                // An endpoint that is not there was asked for, and nothing was read.
+                let is_there = !marks.contains_key(&absent_mark(name));
+                let read = cursors.get(&read_cursor(name)).copied().filter(|_| is_there);
                 (read, read)
             };
             let lag = known_to.map(|at| (now - at).max(chrono::Duration::zero()));
