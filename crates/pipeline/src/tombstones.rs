@@ -35,6 +35,12 @@ pub(crate) async fn bury(recorder: &mut Recorder, tally: &mut Tally, version: &K
     Ok(())
 }
 
+/// How many more may go, with so many records there and so many gone within the window. One always may, or of a table
+/// with four rows none ever could.
+fn may_go(there: u64, gone: u64) -> u64 {
+    ((there + gone) / FRACTION).max(1).saturating_sub(gone)
+}
+
 /// How many records of a stream may still be marked as deleted: a vendor or a permission that went wrong must not empty
 /// a table.
 pub(crate) struct Guard {
@@ -51,8 +57,7 @@ impl Guard {
         let since = stores.clock.now() - WINDOW;
         let gone = stores.state.count_gone(&stream, since).await?;
         let there = stores.state.count_known(&stream).await?;
-        let left = ((there + gone) / FRACTION).saturating_sub(gone);
-        Ok(Self { stream, left, held: 0 })
+        Ok(Self { stream, left: may_go(there, gone), held: 0 })
     }
 
     /// For work that marks nothing as deleted.
@@ -87,5 +92,16 @@ impl Guard {
             self.held, self.stream
         ));
         tally.holes.push(format!("{}: {} deletions are held back", self.stream, self.held));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifth_may_go_and_of_the_smallest_tables_one() {
+        assert_eq!((may_go(100, 0), may_go(90, 10), may_go(80, 20)), (20, 10, 0));
+        assert_eq!((may_go(4, 0), may_go(3, 1), may_go(1, 0), may_go(0, 1)), (1, 0, 1, 0));
     }
 }
