@@ -68,7 +68,7 @@ pub(crate) async fn wire(
         state: store.clone(),
         ledger: store.clone(),
         inbox: store.clone(),
-        declared: settings.streams.declared().cloned().collect(),
+        declared: settings.streams.declared().map(clarion_pipeline::naming_its_call).collect(),
         clock,
         observer,
         stop,

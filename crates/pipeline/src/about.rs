@@ -1,13 +1,13 @@
 //! Which call a record is about, and which calls it names besides.
 
 use clarion_core::json::Json;
-use clarion_core::{Purged, RecordKey, SourceRecord, StreamName};
+use clarion_core::{Declaration, Purged, RecordKey, SourceRecord, StreamName};
 
 /// The streams whose records are keyed by a call's id.
 pub(crate) const CALL_STREAMS: [StreamName; 2] = [StreamName::CALLS, StreamName::CALL_DETAILS];
 
 /// Fields in which a record of another stream says which call it is about: a scorecard, a call of a playlist.
-const ABOUT: [&str; 2] = ["call_id", "id"];
+const ABOUT: [&str; 2] = [CALL_ID, "id"];
 
 /// What a record of another stream has to do with certain calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,45 @@ pub(crate) enum Mention {
     Whole,
     /// It names some of them among other things, as a playlist does; this is the record without.
     Among(String),
+}
+
+/// The field that says of a record which call it was asked for.
+const CALL_ID: &str = "call_id";
+const PARENT: &str = "{parent}";
+
+/// Whether a stream's records are asked for by a call's id, each or by way of a parent.
+pub(crate) fn is_chained(stream: &Declaration, all: &[Declaration]) -> bool {
+    let mut link = stream;
+    for _ in 0..=all.len() {
+        if CALL_STREAMS.iter().any(|call| call.as_str() == link.parent) {
+            return matches!(link.parent_field.as_str(), "" | "id");
+        }
+        match all.iter().find(|other| other.name.as_str() == link.parent) {
+            Some(parent) => link = parent,
+            None => return false,
+        }
+    }
+    false
+}
+
+/// The stream with the call's id in each of its records, if it is asked for by that: a record that does not name its
+/// call could not be found when the call is purged.
+pub fn naming_its_call(stream: &Declaration) -> Declaration {
+    let mut stream = stream.clone();
+    let names_it = stream.adds.values().any(|value| value.contains(PARENT));
+    let asks_by_call = CALL_STREAMS.iter().any(|call| call.as_str() == stream.parent)
+        && matches!(stream.parent_field.as_str(), "" | "id");
+    if asks_by_call && !names_it {
+        stream.adds.insert(CALL_ID.to_owned(), PARENT.to_owned());
+    }
+    stream
+}
+
+impl Mention {
+    /// Of what was asked for by a call everything is about it, wherever it names it.
+    pub(crate) fn chained(self, is_chained: bool) -> Self {
+        if is_chained && self != Self::None { Self::Whole } else { self }
+    }
 }
 
 /// How a record speaks of the calls that `is_meant`.
@@ -33,10 +72,14 @@ pub(crate) fn mention(data: &[u8], is_meant: impl Fn(&str) -> bool) -> Mention {
 }
 
 /// A record as far as it says nothing of calls that were purged; `None` if it is about one.
-pub(crate) fn without_purged(purged: Option<&Purged>, record: SourceRecord) -> Option<SourceRecord> {
+pub(crate) fn without_purged(
+    purged: Option<&Purged>,
+    record: SourceRecord,
+    is_chained: bool,
+) -> Option<SourceRecord> {
     let Some(purged) = purged.filter(|purged| !purged.is_empty()) else { return Some(record) };
     let is_purged = |id: &str| RecordKey::parse(id).is_ok_and(|id| purged.contains(&id));
-    match mention(&record.data, is_purged) {
+    match mention(&record.data, is_purged).chained(is_chained) {
         Mention::None => Some(record),
         Mention::Whole => None,
         Mention::Among(rest) => Some(SourceRecord { data: rest.into(), ..record }),
@@ -103,5 +146,27 @@ mod tests {
         let key = |text: &str| RecordKey::parse(text).expect("a key");
         assert!(key_names(&key(r#"["p","a-1"]"#), &key("a-1")) && key_names(&key("a-1"), &key("a-1")));
         assert!(!key_names(&key(r#"["p","a-11"]"#), &key("a-1")) && !key_names(&key("b"), &key("a-1")));
+    }
+
+    #[test]
+    fn what_is_asked_for_by_a_call_names_it_and_is_all_about_it() {
+        let stream = |name: &'static str, parent: &str, field: &str| Declaration {
+            name: StreamName::of(name),
+            parent: parent.to_owned(),
+            parent_field: field.to_owned(),
+            ..Declaration::default()
+        };
+        let all =
+            [stream("notes", "calls", ""), stream("lines", "notes", "x"), stream("people", "calls", "host")];
+        assert_eq!(all.each_ref().map(|stream| is_chained(stream, &all)), [true, true, false]);
+        assert!(clarion_core::built_in().iter().all(|stream| !is_chained(stream, clarion_core::built_in())));
+        let named = all.each_ref().map(|stream| naming_its_call(stream).adds.contains_key("call_id"));
+        assert_eq!(named, [true, false, false]);
+        let own = [("meeting".to_owned(), PARENT.to_owned())].into();
+        let own = Declaration { adds: own, ..all[0].clone() };
+        assert_eq!(naming_its_call(&own), own, "it does so already");
+        let note = of(r#"{"id":"n","meeting_id":"a-1","text":"secret"}"#);
+        assert_eq!((note.clone().chained(true), of("{}").chained(true)), (Mention::Whole, Mention::None));
+        assert!(matches!(note.chained(false), Mention::Among(_)));
     }
 }

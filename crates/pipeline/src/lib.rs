@@ -43,6 +43,7 @@ mod tally;
 mod tombstones;
 mod verify;
 
+pub use about::naming_its_call;
 pub use backfill::{BackfillOptions, Backfills};
 pub use compact::Compacted;
 pub use engine::{Engine, Stores, Writer};

@@ -10,7 +10,7 @@ use clarion_core::{
 };
 use serde::Serialize;
 
-use crate::about::{CALL_STREAMS, Mention, key_names, mention};
+use crate::about::{CALL_STREAMS, Mention, is_chained, key_names, mention};
 use crate::engine::{Engine, Writer};
 use crate::identity;
 use crate::load::LoadOptions;
@@ -87,7 +87,9 @@ impl Engine {
             let Some(entry) = entry.filter(|entry| entry.key == *key && entry.stream == *stream) else {
                 continue;
             };
-            let data = match mention(&entry.data, |id| id == found.call.as_str()) {
+            let data = match mention(&entry.data, |id| id == found.call.as_str())
+                .chained(found.chained.contains(stream))
+            {
                 Mention::Whole => continue,
                 Mention::None => entry.data.clone(),
                 Mention::Among(rest) => rest.into(),
@@ -156,12 +158,18 @@ impl Engine {
     }
 
     async fn find(&self, call: &RecordKey) -> Result<Found> {
+        let declared = &self.stores.declared;
         let mut found = Found {
             call: call.clone(),
             keys: CALL_STREAMS.map(|stream| (stream, HashSet::from([call.clone()]))).into(),
             own: Lines::new(),
             related: Lines::new(),
             naming: BTreeSet::new(),
+            chained: declared
+                .iter()
+                .filter(|stream| is_chained(stream, declared))
+                .map(|stream| stream.name.clone())
+                .collect(),
         };
         for SegmentInfo { number, .. } in self.stores.state.segments(0).await? {
             let header = self.stores.journal.header(number).await?;
@@ -195,6 +203,8 @@ struct Found {
     related: Lines,
     /// Those that name it among other things.
     naming: BTreeSet<(StreamName, RecordKey)>,
+    /// Streams that are asked for by a call's id.
+    chained: HashSet<StreamName>,
 }
 
 impl Found {
@@ -213,6 +223,7 @@ impl Found {
             return key_names(&record.key, &self.call);
         }
         let said = entry.map_or(Mention::None, |entry| mention(&entry.data, |id| id == self.call.as_str()));
+        let said = said.chained(self.chained.contains(&record.stream));
         if matches!(said, Mention::Among(_)) {
             self.naming.insert((record.stream.clone(), record.key.clone()));
         }

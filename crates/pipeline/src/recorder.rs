@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::Duration;
 use clarion_core::{
-    Backfill, Checkpoint, Entry, Event, Fence, Fingerprinter, Known, Lead, Position, Progress, Purged,
-    QueueEntry, RecordKey, Rejected, Result, RunId, SegmentInfo, Slice, SourceRecord, StreamName, Timestamp,
-    fault,
+    Backfill, Checkpoint, Declaration, Entry, Event, Fence, Fingerprinter, Known, Lead, Position, Progress,
+    Purged, QueueEntry, RecordKey, Rejected, Result, RunId, SegmentInfo, Slice, SourceRecord, StreamName,
+    Timestamp, fault,
 };
 
-use crate::about::without_purged;
+use crate::about::{is_chained, without_purged};
 use crate::declared::Leads;
 use crate::engine::{Stores, Writer};
 
@@ -76,8 +76,8 @@ impl Recorder {
     }
 
     /// A record of another stream as far as it says nothing of such calls; `None` if it is about one.
-    pub(crate) fn without_purged(&self, record: SourceRecord) -> Option<SourceRecord> {
-        without_purged(self.purged.as_ref(), record)
+    pub(crate) fn without_purged(&self, stream: &Declaration, record: SourceRecord) -> Option<SourceRecord> {
+        without_purged(self.purged.as_ref(), record, is_chained(stream, &self.stores.declared))
     }
 
     /// The call as it may be compared with what the list shows now: its fingerprint says nothing if it was taken under

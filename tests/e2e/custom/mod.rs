@@ -249,3 +249,38 @@ async fn a_host_that_refuses_whoever_asks_has_answered_for_no_id() {
     let calls = lake_tables(&workspace.lake())["calls"].len();
     assert_eq!(kind.heard().len(), calls, "every one is still to be asked for");
 }
+
+/// Notes that say which call they are of in no field, or in one of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_takes_along_what_was_asked_for_by_the_call() {
+    let vendor = simulate(small(6)).await;
+    let other = Stranger::answering(|place| {
+        let call = place.rsplit('/').next().unwrap();
+        let part: String = call.chars().rev().take(8).collect();
+        let named = if place.starts_with("/named/") { call } else { "" };
+        (200, format!(r#"{{"notes":[{{"id":"n-{part}","of":"{named}","text":"canary {part}"}}]}}"#))
+    });
+    let stream = |name: &str| {
+        format!(
+            "[[streams.custom]]\nname = \"{name}\"\nurl = \"{}/{name}/{{parent}}\"\n\
+             records = \"$.notes[*]\"\nparent = \"calls\"\nevery = \"0s\"\n",
+            other.url
+        )
+    };
+    let workspace = both(&vendor.url(), &(stream("named") + &stream("silent"))).await;
+    workspace.sync();
+    let before = lake_tables(&workspace.lake());
+    let call = before["silent"][0]["call_id"].as_str().unwrap().to_owned();
+    let part: String = call.chars().rev().take(8).collect();
+    workspace.run(&["purge", "--call", &call]).expect(0);
+    workspace.sync();
+    let after = lake_tables(&workspace.lake());
+    for table in ["named", "silent"] {
+        assert_eq!(after[table].len(), before[table].len() - 1, "{table}");
+        assert!(after[table].iter().all(|row| row["text"] != format!("canary {part}")), "{table}");
+    }
+    workspace.run(&["replay", "--destination", "lake"]).expect(0);
+    assert!(
+        lake_tables(&workspace.lake())["named"].iter().all(|row| row["text"] != format!("canary {part}"))
+    );
+}

@@ -62,7 +62,7 @@ impl<'i, 'p> Intake<'i, 'p> {
         let event = Event::Fetched { stream: stream.clone(), records: records.len() as u64 };
         for record in records {
             self.note_reached(&record);
-            let Some(record) = self.pass.recorder.without_purged(record) else { continue };
+            let Some(record) = self.pass.recorder.without_purged(self.pass.stream, record) else { continue };
             if record.key.is_nameless() {
                 self.nameless += 1;
                 if self.seen.insert(record.key.clone()) {

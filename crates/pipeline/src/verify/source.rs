@@ -91,7 +91,8 @@ impl<'e> AgainstSource<'e> {
 
     /// What a sync would keep of a record.
     pub(super) fn without_purged(&self, record: SourceRecord) -> Option<SourceRecord> {
-        without_purged(self.purged.as_ref(), record)
+        // What is compared here hangs on no call.
+        without_purged(self.purged.as_ref(), record, false)
     }
 
     async fn compare_calls(&mut self) -> Result<()> {
