@@ -183,7 +183,7 @@ Examples:
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:
-  clarion verify                        about 45 requests
+  clarion verify                        about 45 requests, and the lists that are read whole
   clarion verify --sample 500 --json    more records whole, all differences";
 
 const SIMULATOR_EXAMPLES: &str = "\

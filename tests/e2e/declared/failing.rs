@@ -144,3 +144,26 @@ async fn ids_of_an_endpoint_that_is_not_there_are_asked_for_on_schedule() {
     scene.sync("2026-11-21T10:00:00Z");
     assert!(!ids(&scene).is_empty() && !scene.live("crm_contacts").is_empty());
 }
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_read_ends_no_comparison_of_others() {
+    let scene = Scene::set(15, "").await;
+    scene.sync(NOW);
+    let checked = |faults: &str, code: i32| {
+        scene.control().set_faults(faults).unwrap();
+        let ran = scene.at(NOW, "", &["verify"]).expect(code);
+        let of = |what: &str| {
+            let checks = ran.json["checks"].as_array().unwrap().iter();
+            checks.clone().find(|check| check["place"] == "source" && check["what"] == what).cloned()
+        };
+        (of("accounts").unwrap(), of("opportunities").unwrap())
+    };
+    let (accounts, opportunities) = checked("", 0);
+    assert!(accounts["compared"].as_u64().unwrap() > 0 && accounts["notes"].is_null());
+    // Outside the contract it is a note, within it an error: the rest is compared all the same.
+    let (accounts, after) = checked("418@/accounts", 0);
+    assert!(accounts["notes"][0].as_str().unwrap().contains("418"), "{accounts}");
+    assert_eq!(after, opportunities);
+    let (_, after) = checked("418@/scorecard", 1);
+    assert_eq!(after, opportunities);
+}
