@@ -26,6 +26,8 @@ use super::{audit, fence, metadata};
 /// `inspect` of another process holds the lock for milliseconds; a load holds it for long.
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
+/// The own disk's part of a lake in a bucket while a load is under way; a rebuild has the size of the whole lake.
+const ROOM: u64 = 1 << 30;
 /// A commit between manifest and listing has the lake looked at again; one each time means that all is well.
 const LOOKS: u32 = 5;
 
@@ -52,7 +54,13 @@ impl ParquetDestination {
     /// In a bucket, which is asked nothing yet. A load's files lie in the folder `own`, which no other lake has, until
     /// they go up.
     pub fn in_bucket(name: impl Into<String>, bucket: Bucket, own: &Path, clock: Arc<dyn Clock>) -> Self {
-        Self::on(name, Store::in_bucket(bucket, own), clock)
+        Self::on(name, Store::in_bucket(bucket, own, ROOM), clock)
+    }
+
+    /// For tests: with so much room in `own` for files that are not up yet.
+    #[doc(hidden)]
+    pub fn in_bucket_with_room(bucket: Bucket, own: &Path, room: u64, clock: Arc<dyn Clock>) -> Self {
+        Self::on("lake", Store::in_bucket(bucket, own, room), clock)
     }
 
     fn on(name: impl Into<String>, store: Store, clock: Arc<dyn Clock>) -> Self {

@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::columns::{positions, ranges, record_column, record_keys};
 use super::manifest::{FileEntry, TableEntry, corrupt};
-use super::reader::open;
-use super::store::Store;
+use super::reader::batches;
+use super::store::{Store, failed};
 
 /// Where a record's rows are, and the newest position among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,7 +68,9 @@ fn look_into(
     mut visit: impl FnMut(&RecordKey, i64),
 ) -> Result<()> {
     let columns = [record_column(schema)?, "_position"];
-    for batch in open(store, &file.path, Some(&columns))? {
+    let (opened, shown) = (store.open(&file.path)?, store.shown(&file.path));
+    let again = opened.try_clone().map_err(|error| failed("open a file", &shown, error))?;
+    for batch in batches(opened, shown, Some(&columns))? {
         let batch = batch?;
         let keys = record_keys(&batch, schema)?;
         let positions = positions(&batch, schema)?;
@@ -78,6 +80,7 @@ fn look_into(
             visit(&key, newest.unwrap_or(i64::MIN));
         }
     }
+    store.keep(&file.path, again);
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Reading a data file in batches whose size is bounded in bytes and not only in rows.
 
+use std::fs::File;
+
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use ::parquet::file::metadata::ParquetMetaData;
@@ -22,7 +24,11 @@ pub(super) struct Batches {
 
 /// Opens a file; with `columns`, only those.
 pub(super) fn open(store: &Store, name: &str, columns: Option<&[&str]>) -> Result<Batches> {
-    let (file, path) = (store.open(name)?, store.shown(name));
+    batches(store.open(name)?, store.shown(name), columns)
+}
+
+/// The batches of a file that is open.
+pub(super) fn batches(file: File, path: String, columns: Option<&[&str]>) -> Result<Batches> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(&path, error))?;
     let rows = if columns.is_some() { MAX_ROWS } else { batch_rows(builder.metadata()) };
     let rows = usize::try_from(rows).unwrap_or(1);

@@ -34,8 +34,8 @@ impl Store {
         Self { place: Arc::new(FolderPlace::new(root)), step: None }
     }
 
-    pub(super) fn in_bucket(bucket: Bucket, own: &Path) -> Self {
-        Self { place: Arc::new(BucketPlace::new(bucket, own)), step: None }
+    pub(super) fn in_bucket(bucket: Bucket, own: &Path, room: u64) -> Self {
+        Self { place: Arc::new(BucketPlace::new(bucket, own, room)), step: None }
     }
 
     pub(super) fn watched(self, step: Step) -> Self {

@@ -118,8 +118,10 @@ impl FileWriter {
     pub(super) fn finish(mut self) -> Result<Staged> {
         self.inner.finish().map_err(|error| self.unwritable(error))?;
         self.hashes.dedup();
+        let bytes = self.inner.bytes_written() as u64;
+        self.store.completed(&self.name, bytes)?;
         Ok(Staged {
-            bytes: self.inner.bytes_written() as u64,
+            bytes,
             name: self.name,
             schema: self.schema,
             rows: self.rows,

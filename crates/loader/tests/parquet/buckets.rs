@@ -1,10 +1,10 @@
 //! A lake in a bucket: the port's suite, kills, requests that fail or whose answer is lost, and two writers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use clarion_core::testing::destination::{Readback, Script, suite};
@@ -50,6 +50,12 @@ impl BucketLake {
 
     fn destination(&self) -> ParquetDestination {
         destination(self.bucket.clone(), self.own.path())
+    }
+
+    /// The same where the own disk has no room: each file goes up as soon as it is whole.
+    fn cramped(&self, script: impl Fn(Asked, &str) -> Answer + Send + Sync + 'static) -> ParquetDestination {
+        let bucket = Bucket::over(Scripted::new(self.memory.clone().unwrap(), script), "memory://lake");
+        ParquetDestination::in_bucket_with_room(bucket, self.own.path(), 0, clock())
     }
 
     /// All objects as files, which is how readers see them.
@@ -119,8 +125,11 @@ impl Readback for BucketLake {
 }
 
 fn destination(bucket: Bucket, own: &Path) -> ParquetDestination {
-    let now = clarion_core::testing::destination::at("2026-11-20T12:00:00Z");
-    ParquetDestination::in_bucket("lake", bucket, own, Arc::new(ManualClock::at(now)))
+    ParquetDestination::in_bucket("lake", bucket, own, clock())
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(clarion_core::testing::destination::at("2026-11-20T12:00:00Z")))
 }
 
 #[tokio::test]
@@ -146,7 +155,8 @@ async fn a_load_into_a_bucket_killed_at_any_step_is_there_as_a_whole_or_not_at_a
     for_each_load(async |start, script, number, states| {
         for step in 0.. {
             let lake = start.copy();
-            let destination = lake.destination().watched(watcher(&lake, step));
+            let writer = if step % 3 == 1 { lake.cramped(|_, _| Answer::Go) } else { lake.destination() };
+            let destination = writer.watched(watcher(&lake, step));
             let Err(error) = load(&destination, script, number).await else { break };
             assert_eq!(error.kind(), Kind::Interrupted, "{}", error.chain());
             kills += 1;
@@ -392,7 +402,7 @@ async fn looking_at_a_lake_in_a_bucket_costs_a_manifest_and_a_listing() {
     for (number, script) in history().iter().enumerate() {
         load(&lake.destination(), script, number).await.unwrap();
     }
-    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let asked = Arc::new(Mutex::new(Vec::new()));
     let notes = asked.clone();
     let destination = lake.scripted(move |request, _| {
         notes.lock().unwrap().push(request);
@@ -400,6 +410,55 @@ async fn looking_at_a_lake_in_a_bucket_costs_a_manifest_and_a_listing() {
     });
     destination.inspect().await.unwrap();
     assert_eq!(*asked.lock().unwrap(), [Asked::Get, Asked::List]);
+}
+
+#[tokio::test]
+async fn a_file_goes_up_when_the_own_disk_has_no_room_for_it() {
+    for_each_load(async |start, script, number, [_, after]| {
+        let lake = start.copy();
+        let (up, own) = (Arc::new(AtomicUsize::new(0)), lake.own.path().join("_clarion/staging"));
+        let uploads = up.clone();
+        let destination = lake.cramped(move |request, name| {
+            if request == Asked::Put && name.starts_with("_clarion/staging") {
+                let whole = super::lake::files(&own).into_iter().filter(|path| is_whole(path)).count();
+                assert!(whole <= 2, "{whole} whole files lie on the own disk, one for each thread is enough");
+                uploads.fetch_add(1, Ordering::SeqCst);
+            }
+            Answer::Go
+        });
+        load(&destination, script, number).await.unwrap();
+        assert!(up.load(Ordering::SeqCst) > 2);
+        assert_eq!(lake.tables(), *after, "load {number}");
+        lake.assert_tidy();
+    })
+    .await;
+}
+
+fn is_whole(path: &Path) -> bool {
+    let bytes = fs::read(path).unwrap_or_default();
+    bytes.len() > 8 && bytes.ends_with(b"PAR1")
+}
+
+#[tokio::test]
+async fn a_file_with_a_changed_record_comes_down_once() {
+    let mut most = 0;
+    for_each_load(async |start, script, number, _| {
+        let fetched = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
+        let notes = fetched.clone();
+        let lake = start.copy();
+        let destination = lake.scripted(move |request, name| {
+            if request == Asked::Get && name.ends_with(".parquet") && !name.starts_with("_clarion") {
+                *notes.lock().unwrap().entry(name.to_owned()).or_default() += 1;
+            }
+            Answer::Go
+        });
+        load(&destination, script, number).await.unwrap();
+        let fetched = fetched.lock().unwrap();
+        most = most.max(fetched.len());
+        assert!(fetched.values().all(|times| *times == 1), "load {number}: {fetched:?}");
+    })
+    .await;
+    assert!(most > 2, "{most} files");
 }
 
 #[tokio::test]

@@ -100,6 +100,12 @@ impl Place for FolderPlace {
         opened.map_err(|error| failed("create a file", path.display(), error))
     }
 
+    fn completed(&self, _name: &str, _bytes: u64) -> Result<()> {
+        Ok(())
+    }
+
+    fn keep(&self, _name: &str, _file: File) {}
+
     fn sync(&self, name: &str) -> Result<()> {
         let path = self.path(name);
         File::open(&path)

@@ -40,6 +40,12 @@ pub(super) trait Place: Send + Sync {
     /// A new, empty file, with the folders that it needs. Nobody else sees it before it is synced, at the earliest.
     fn create(&self, name: &str) -> Result<File>;
 
+    /// A created file of so many bytes is whole. It may go up at once where the own disk has enough of them.
+    fn completed(&self, name: &str, bytes: u64) -> Result<()>;
+
+    /// Something that was opened will be wanted again by this load, which then finds it here.
+    fn keep(&self, name: &str, file: File);
+
     /// Makes what was written into a created file durable under its name.
     fn sync(&self, name: &str) -> Result<()>;
 
