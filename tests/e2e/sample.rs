@@ -78,6 +78,29 @@ async fn a_sample_is_taken_beside_a_sync_and_shows_what_rules_let_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sample_shows_nothing_of_a_purged_call() {
+    let simulator = simulate(small(40)).await;
+    let workspace = Workspace::new(&simulator.url(), Layout::default());
+    workspace.sync();
+    let playlist = simulator.control().collection("playlists")[0].clone();
+    let call = playlist["call_ids"][0].as_str().unwrap().to_owned();
+    workspace.run(&["purge", "--call", &call]).expect(0);
+    let parent = playlist["id"].as_str().unwrap();
+    for arguments in [
+        &["sample", "calls", "--limit", "100"][..],
+        &["sample", "playlists"],
+        &["sample", "playlist_calls", "--parent", parent, "--limit", "100"],
+    ] {
+        let ran = workspace.run(arguments).expect(0);
+        assert!(!ran.stdout.contains(&call), "{arguments:?} {}", ran.stdout);
+        assert!(ran.json["count"].as_u64().unwrap() > 0, "{arguments:?} {}", ran.stdout);
+    }
+    // The request names the id that was asked for; the answer is shown no more.
+    let details = workspace.run(&["sample", "call_details", "--parent", &call]).expect(0);
+    assert_eq!(details.json["count"], 0, "{}", details.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_path_is_a_failure_that_suggests_the_right_one() {
     let simulator = simulate(small(20)).await;
     let streams = "[[streams.custom]]\nname = \"people\"\npath = \"/calls\"\nrecords = \"$.users[*]\"\n";

@@ -25,7 +25,7 @@ const CALL_ID: &str = "call_id";
 const PARENT: &str = "{parent}";
 
 /// Whether a stream's records are asked for by a call's id, each or by way of a parent.
-pub(crate) fn is_chained(stream: &Declaration, all: &[Declaration]) -> bool {
+pub fn is_chained(stream: &Declaration, all: &[Declaration]) -> bool {
     let mut link = stream;
     for _ in 0..=all.len() {
         if CALL_STREAMS.iter().any(|call| call.as_str() == link.parent) {
@@ -72,7 +72,7 @@ pub(crate) fn mention(data: &[u8], is_meant: impl Fn(&str) -> bool) -> Mention {
 }
 
 /// A record as far as it says nothing of calls that were purged; `None` if it is about one.
-pub(crate) fn without_purged(
+pub fn without_purged(
     purged: Option<&Purged>,
     record: SourceRecord,
     is_chained: bool,

@@ -43,7 +43,7 @@ mod tally;
 mod tombstones;
 mod verify;
 
-pub use about::naming_its_call;
+pub use about::{is_chained, naming_its_call, without_purged};
 pub use backfill::{BackfillOptions, Backfills};
 pub use compact::Compacted;
 pub use engine::{Engine, Stores, Writer};

@@ -12,6 +12,7 @@ use clarion_core::{
     TableSchema, Timestamp,
 };
 use clarion_extractor::{ClariSource, Sample};
+use clarion_pipeline::{is_chained, naming_its_call, without_purged};
 use clarion_state_store::Store;
 
 use crate::args::{Args, SampleArgs};
@@ -73,8 +74,11 @@ impl<'e> Sampler<'e> {
         };
         let mut sample = self.ask(&stream, parent).await?;
         // What may not be kept is not shown either.
-        let ruled = |record| self.rules.apply(&stream.name, record);
-        sample.records = sample.records.into_iter().map(ruled).collect();
+        let purged = self.store.purged().await?;
+        let is_chained = is_chained(&stream, &self.declared());
+        let without = |record| without_purged(purged.as_ref(), record, is_chained);
+        let kept = sample.records.into_iter().filter_map(without);
+        sample.records = kept.map(|record| self.rules.apply(&stream.name, record)).collect();
         Ok((stream, sample))
     }
 
@@ -86,9 +90,14 @@ impl<'e> Sampler<'e> {
         self.source.sample(ask).await
     }
 
+    /// As a sync has them.
+    fn declared(&self) -> Vec<Declaration> {
+        self.effective.settings.streams.declared().map(naming_its_call).collect()
+    }
+
     fn stream(&self, name: &str, limit: u32) -> clarion_core::Result<Declaration> {
         let streams = &self.effective.settings.streams;
-        let declared = streams.declared().find(|stream| stream.name.as_str() == name).cloned();
+        let declared = self.declared().into_iter().find(|stream| stream.name.as_str() == name);
         let own = || own_way(name, self.effective.settings.source.include_private);
         let mut stream = declared.or_else(own).ok_or_else(|| {
             let names: Vec<String> = streams.names().iter().map(ToString::to_string).collect();
