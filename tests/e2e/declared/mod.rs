@@ -9,6 +9,7 @@ mod failing;
 mod playlists;
 mod purge;
 mod real;
+mod vain;
 mod windows;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Which declared streams a sync reads, and under which names their progress is kept.
 
-use chrono::Duration;
-use clarion_core::{Declaration, StreamName, Timestamp};
+use chrono::{Duration, SecondsFormat};
+use clarion_core::{Declaration, StreamName, Timestamp, content_hash, parse_timestamp};
 
 /// Syncs do not begin to the second: one a day must not find yesterday's read a little too fresh.
 const SLACK: Duration = Duration::minutes(10);
@@ -39,6 +39,26 @@ pub(crate) fn written(stream: &StreamName) -> String {
 /// The mark that says since when, and with which status, an endpoint is not there.
 pub(crate) fn absent(stream: &StreamName) -> String {
     format!("{stream}.absent")
+}
+
+/// The mark that says when a stream was last read in vain, and how it was declared then.
+pub(crate) fn tried(stream: &StreamName) -> String {
+    format!("{stream}.tried")
+}
+
+/// What [`tried`] holds.
+pub(crate) fn trial(stream: &Declaration, at: Timestamp) -> String {
+    format!("{} {:016x}", at.to_rfc3339_opts(SecondsFormat::Millis, true), shape(stream))
+}
+
+/// When a stream was last read in vain. Declared otherwise it may work now.
+pub(crate) fn tried_at(stream: &Declaration, trial: &str) -> Option<Timestamp> {
+    let (at, declared) = trial.split_once(' ')?;
+    (declared == format!("{:016x}", shape(stream))).then(|| parse_timestamp(at)).flatten()
+}
+
+fn shape(stream: &Declaration) -> u64 {
+    content_hash(format!("{stream:?}").as_bytes())
 }
 
 /// The mark that says by which field a stream's leads have been noted since all records were looked at.
@@ -80,5 +100,13 @@ mod tests {
         assert!(is_due(&always, Some(last), last));
         assert!(!is_due(teams, Some(last + Duration::minutes(9)), last), "clocks differ a little");
         assert!(is_due(teams, Some(last + Duration::days(400)), last), "the clock once ran ahead");
+    }
+    #[test]
+    fn what_was_read_in_vain_waits_unless_it_is_declared_otherwise() {
+        let teams = clarion_core::built_in()[1].clone();
+        let trial = trial(&teams, from_millis(1_700_000_000_123));
+        assert_eq!(tried_at(&teams, &trial), Some(from_millis(1_700_000_000_123)));
+        let other = Declaration { records: "$.squads[*]".to_owned(), ..teams.clone() };
+        assert_eq!((tried_at(&other, &trial), tried_at(&teams, "?")), (None, None));
     }
 }

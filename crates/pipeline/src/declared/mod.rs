@@ -132,9 +132,33 @@ impl Pass<'_> {
         if !self.is_forced() && !due::is_due(self.stream, last, self.begun) {
             return Ok(());
         }
+        if !self.is_forced() && self.was_in_vain() {
+            return Ok(());
+        }
         let stores = &self.engine.stores;
         let _phase = Phase::begin(stores.observer.as_ref(), self.stream.name.clone(), None);
-        if self.stream.is_windowed() { stats::sync(&mut self).await } else { whole::sync(&mut self).await }
+        let done = self.read().await;
+        if done.as_ref().is_err_and(is_in_vain) {
+            self.recorder.set_mark(&due::tried(&self.stream.name), &due::trial(self.stream, self.begun));
+        }
+        done
+    }
+
+    async fn read(&mut self) -> Result<()> {
+        if self.stream.is_windowed() { stats::sync(self).await } else { whole::sync(self).await }
+    }
+
+    /// Whether the last read failed in a way that another one soon would repeat.
+    fn was_in_vain(&mut self) -> bool {
+        let name = &self.stream.name;
+        let tried = self.recorder.mark(&due::tried(name)).and_then(|trial| due::tried_at(self.stream, trial));
+        let waits = tried.is_some_and(|tried| !due::is_due(self.stream, Some(tried), self.begun));
+        if waits {
+            self.tally.warn(format!(
+                "{name} could not be read to its end last time; it is read again on its schedule, or with --streams {name}"
+            ));
+        }
+        waits
     }
 
     /// Whether the schedule does not matter.
@@ -151,9 +175,10 @@ impl Pass<'_> {
 
     /// The stream was read to its end.
     async fn complete(&mut self) -> Result<()> {
-        let absent = due::absent(&self.stream.name);
-        if self.recorder.mark(&absent).is_some() {
-            self.recorder.set_mark(&absent, "");
+        for mark in [due::absent(&self.stream.name), due::tried(&self.stream.name)] {
+            if self.recorder.mark(&mark).is_some() {
+                self.recorder.set_mark(&mark, "");
+            }
         }
         self.recorder.set_cursor(&due::read(&self.stream.name), self.begun);
         self.recorder.flush().await
@@ -193,4 +218,9 @@ fn is_of_one(error: &Error) -> bool {
 /// Whether what was asked for is refused, and not whoever asks: a host that wants other headers refuses everything.
 fn is_refused(error: &Error) -> bool {
     error.kind() == Kind::Refused && error.retry_class() == Retry::Permanent
+}
+
+/// Whether the same read would fail in the same way, after as many pages. A refusal comes with the first one.
+fn is_in_vain(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Protocol | Kind::Unproven)
 }
