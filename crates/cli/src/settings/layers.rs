@@ -204,7 +204,7 @@ mod tests {
         for (text, named) in [
             (custom("records = \"users\""), "JSONPath"),
             (custom("params = { from = \"{yesterday}\" }"), "{yesterday}"),
-            (custom("parent = \"nobody\""), "nobody"),
+            (custom("parent = \"nobody\"\nparams = { of = \"{parent}\" }"), "nobody"),
             (custom("url = \"https://x\""), "path"),
             (custom("date_format = \"YYYY\""), "YYYY"),
             (custom("date_unit = \"moon\""), "date_unit"),

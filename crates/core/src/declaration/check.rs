@@ -1,11 +1,13 @@
 //! Whether a declaration can be used at all; the error names the key.
 
 use super::template::Macro;
-use super::{Declaration, Paging, Template, dates};
-use crate::{Error, Kind, Result, StreamName};
+use super::{Bindings, Declaration, Paging, Template, dates};
+use crate::{Error, Kind, Result, StreamName, from_millis};
 
 /// What the vendor's lists allow at most, and a bound for others.
 const LARGEST_PAGE: u32 = 10_000;
+/// 2026-01-01: a moment like any in which a stream is read.
+const TYPICAL: i64 = 1_767_225_600_000;
 
 impl Declaration {
     /// # Behavior
@@ -30,19 +32,39 @@ impl Declaration {
             return Err(wrong("key", "a field or a list of fields"));
         }
         if self.is_incremental()
-            && !self.params_use(|known| known == Macro::Cursor)
+            && !uses(self.templates(), |known| known == Macro::Cursor)
             && self.cursor_param.is_empty()
         {
             return Err(wrong("cursor_param", "the parameter that takes the cursor"));
         }
+        self.check_parent()
+    }
+
+    fn check_parent(&self) -> Result<()> {
         if self.by_id && self.parent.is_empty() {
             return Err(wrong("parent", "the stream whose ids are asked for"));
+        }
+        if self.parent.is_empty() {
+            return Ok(());
+        }
+        if self.is_windowed() {
+            return Err(wrong(
+                "window_days",
+                "0, with window_months false: a stream with a parent has no windows",
+            ));
+        }
+        let asked = [&self.path, &self.url].into_iter().chain(self.params.values());
+        if !uses(asked, |known| known == Macro::Parent) {
+            return Err(wrong("parent", "of use: {parent} stands neither in path, url nor params"));
         }
         Ok(())
     }
 
     fn check_place(&self) -> Result<()> {
         match (self.path.is_empty(), self.url.is_empty()) {
+            (false, true) if self.path.contains(['?', '#']) => {
+                Err(wrong("path", "a path alone: what follows a ? belongs into `params`"))
+            }
             (false, true) if self.path.starts_with('/') => Ok(()),
             (true, false) => Ok(()),
             (false, true) => Err(wrong("path", "a path that begins with /")),
@@ -97,6 +119,8 @@ impl Declaration {
         dates::DateFormat::parse(&self.date_format)?;
         for text in self.templates() {
             let template = Template::parse(text)?;
+            // What cannot be filled fails here, and not in every run.
+            template.fill(self, &Bindings::sample(), from_millis(TYPICAL), str::to_owned)?;
             if self.parent.is_empty() && template.uses(|known| known == Macro::Parent) {
                 return Err(wrong("parent", "a stream, since {parent} is used"));
             }
@@ -110,10 +134,10 @@ impl Declaration {
     fn templates(&self) -> impl Iterator<Item = &String> {
         [&self.path, &self.url].into_iter().chain(self.params.values()).chain(self.adds.values())
     }
+}
 
-    fn params_use(&self, wanted: impl Fn(Macro) -> bool) -> bool {
-        self.templates().filter_map(|text| Template::parse(text).ok()).any(|template| template.uses(&wanted))
-    }
+fn uses<'t>(texts: impl Iterator<Item = &'t String>, wanted: impl Fn(Macro) -> bool) -> bool {
+    texts.filter_map(|text| Template::parse(text).ok()).any(|template| template.uses(&wanted))
 }
 
 fn wrong(key: &str, expected: &str) -> Error {
@@ -141,6 +165,9 @@ mod tests {
             ..good.clone()
         };
         sliced.check().expect("it can work");
+        let child = Declaration { parent: text("playlists"), ..good.clone() };
+        let of_one = Declaration { path: text("/playlists/{parent}/calls"), ..child.clone() };
+        of_one.check().expect("it can work");
         for (wrong, named) in [
             (Declaration { name: StreamName::of(""), ..good.clone() }, "name"),
             (Declaration { name: StreamName::of("No Name"), ..good.clone() }, "name"),
@@ -164,6 +191,12 @@ mod tests {
             (Declaration { key: "".into(), ..good.clone() }, "key"),
             (Declaration { records: text(""), ..good.clone() }, "records"),
             (Declaration { by_id: true, ..good.clone() }, "parent"),
+            (Declaration { path: text("/users?team=7"), ..good.clone() }, "params"),
+            (Declaration { path: text("/{now-2000000000}"), ..good.clone() }, "now"),
+            (Declaration { parent: text("playlists"), ..good.clone() }, "{parent}"),
+            (Declaration { adds: [(text("of"), text("{parent}"))].into(), ..child.clone() }, "{parent}"),
+            (Declaration { window_days: 30, ..of_one.clone() }, "window_days"),
+            (Declaration { window_months: true, by_id: true, ..of_one.clone() }, "window_days"),
         ] {
             let error = wrong.check().expect_err(named);
             assert_eq!(error.kind(), Kind::Config);

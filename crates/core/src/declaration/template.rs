@@ -35,6 +35,14 @@ pub struct Bindings {
     pub cursor: Option<String>,
 }
 
+impl Bindings {
+    /// Something for every macro, to see whether a text can be filled.
+    pub fn sample() -> Self {
+        let (text, time) = (Some("0".to_owned()), Some(Timestamp::UNIX_EPOCH));
+        Self { parent: text.clone(), from: time, to: time, cursor: text }
+    }
+}
+
 impl Template {
     /// An unknown macro is an error that names it.
     pub fn parse(text: &str) -> Result<Self> {

@@ -13,10 +13,13 @@ use crate::transport::{Ask, Place};
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(super) fn check(stream: &Declaration) -> Result<()> {
-    if !stream.url.is_empty() {
-        // Macros may stand where no address could have a brace.
-        let text = Template::parse(&stream.url)?.fill(stream, &sample(), Timestamp::UNIX_EPOCH, encoded)?;
-        address(&text)?;
+    // Macros may stand where no address could have a brace.
+    let filled =
+        |text: &str| Template::parse(text)?.fill(stream, &Bindings::sample(), Timestamp::UNIX_EPOCH, encoded);
+    if stream.url.is_empty() {
+        path(&filled(&stream.path)?, Kind::Config)?;
+    } else {
+        address(&filled(&stream.url)?, Kind::Config)?;
     }
     for (name, value) in &stream.headers {
         let known = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
@@ -33,10 +36,12 @@ pub(super) fn check(stream: &Declaration) -> Result<()> {
 /// The first request, without the parameters of its paging.
 pub(super) fn first(stream: &Declaration, bindings: &Bindings, now: Timestamp) -> Result<Ask> {
     let filled = |text: &str| Template::parse(text)?.fill(stream, bindings, now, encoded);
+    // The declaration was checked: what is wrong now comes of this parent, and the others can be asked for.
+    let kind = if bindings.parent.is_some() { Kind::Protocol } else { Kind::Config };
     let place = if stream.url.is_empty() {
-        Place::Path(Cow::Owned(path(&filled(&stream.path)?)?))
+        Place::Path(Cow::Owned(path(&filled(&stream.path)?, kind)?))
     } else {
-        Place::Url(address(&filled(&stream.url)?)?)
+        Place::Url(address(&filled(&stream.url)?, kind)?)
     };
     let mut params = Vec::new();
     for (name, text) in &stream.params {
@@ -67,16 +72,16 @@ fn private(stream: &Declaration) -> Result<Vec<String>> {
 }
 
 /// A filled path must stay below the place that its declaration names.
-fn path(text: &str) -> Result<String> {
+fn path(text: &str, kind: Kind) -> Result<String> {
     if text.split('/').any(|step| step == "." || step == "..") {
-        return Err(Error::new(Kind::Config, "a path with steps back is not asked for").with("path", text));
+        return Err(Error::new(kind, "a path with steps back is not asked for").with("path", text));
     }
     Ok(text.to_owned())
 }
 
-fn address(text: &str) -> Result<Url> {
+fn address(text: &str, kind: Kind) -> Result<Url> {
     let wrong = || {
-        Error::new(Kind::Config, "a stream's url is no address")
+        Error::new(kind, "a stream's url is no address")
             .with("key", "url")
             .hint("for instance https://api.example.com/people")
     };
@@ -86,12 +91,6 @@ fn address(text: &str) -> Result<Url> {
 
 fn encoded(value: &str) -> String {
     utf8_percent_encode(value, ENCODED).to_string()
-}
-
-/// Something for every macro.
-fn sample() -> Bindings {
-    let (text, time) = (Some("0".to_owned()), Some(Timestamp::UNIX_EPOCH));
-    Bindings { parent: text.clone(), from: time, to: time, cursor: text }
 }
 
 #[cfg(test)]
@@ -130,8 +129,12 @@ mod tests {
     fn a_parent_cannot_lead_elsewhere() {
         let by_path = Declaration { path: "/playlists/{parent}/calls".to_owned(), ..stream() };
         for parent in ["..", "."] {
-            assert_eq!(asked(&by_path, parent).expect_err(parent).kind(), Kind::Config);
+            assert_eq!(asked(&by_path, parent).expect_err(parent).kind(), Kind::Protocol, "others go on");
         }
+        let anywhere = Declaration { url: "https://{parent}/people".to_owned(), ..stream() };
+        assert_eq!(asked(&anywhere, "a b").expect_err("no host").kind(), Kind::Protocol);
+        let back = Declaration { path: "/playlists/../{parent}".to_owned(), ..stream() };
+        assert_eq!(check(&back).expect_err("it leads back").kind(), Kind::Config);
     }
 
     #[test]

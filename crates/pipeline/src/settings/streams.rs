@@ -193,7 +193,7 @@ mod tests {
     fn a_name_that_is_taken_and_a_parent_that_is_none_are_refused() {
         let people = |name: &'static str, parent: &str| Declaration {
             name: StreamName::of(name),
-            path: "/people".to_owned(),
+            path: if parent.is_empty() { "/people" } else { "/people/{parent}" }.to_owned(),
             parent: parent.to_owned(),
             ..Declaration::default()
         };
