@@ -72,6 +72,10 @@ impl<'a> Pass<'a, '_> {
             } else {
                 let inner = if let Fate::Within(inner) = fate { Some(inner) } else { None };
                 self.rules.note(inner.and_then(|inner| inner.path));
+                if let Some(rule) = rule.filter(|_| inner.is_none()) {
+                    let end = start + reader.text[start..reader.at].rfind('"').map_or(0, |last| last + 1);
+                    self.name(rule, &name, start, end);
+                }
                 self.value(reader, inner, rule)?;
                 stays = true;
             }
@@ -82,6 +86,14 @@ impl<'a> Pass<'a, '_> {
             self.edits.cut(from, last_end);
         }
         Ok(())
+    }
+
+    /// A name stays unless it is itself an address or a number: then it is a value in the place of a name.
+    fn name(&mut self, rule: Rule, name: &str, start: usize, end: usize) {
+        if let Cow::Owned(redacted) = redact::redact(name) {
+            let new = if rule == Rule::Hash { self.hashed(name) } else { Cow::Owned(redacted) };
+            self.put(&new, name, start, end);
+        }
     }
 
     fn text(&mut self, rule: Rule, text: &str, start: usize, end: usize) {

@@ -230,6 +230,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_itself_an_address_is_ruled_like_a_value() {
+        let rules = rules(&[], &[("s", Rule::Redact), ("h", Rule::Hash)]).expect("valid");
+        let data = r#"{"s":{"a@b.io" : {"x":1},"plain":null},"a@b.io":1}"#;
+        assert_ruled(&rules, data, r#"{"s":{"[email]" : {"x":1},"plain":null},"a@b.io":1}"#);
+        let hashed = rules.apply(&StreamName::CALLS, record(r#"{"h":{"a@b.io":"a@b.io","n":2}}"#));
+        let json = Json::parse(&hashed.data).expect("JSON").to_string();
+        let hash = json.split('"').nth(3).expect("a name").to_owned();
+        assert!(json.starts_with(&format!("{{\"h\":{{\"{hash}\":\"{hash}\",\"n\":")), "{json}");
+    }
+
+    #[test]
     fn hashes_join_whatever_the_spelling() {
         let rules = rules(&[], &[("x", Rule::Hash)]).expect("valid");
         let hash = |value: &str| {

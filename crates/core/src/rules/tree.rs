@@ -10,7 +10,7 @@ use crate::{Error, Kind, Result, StreamName, content_hash};
 const NEEDED: [&str; 5] = ["id", "time", "last_modified_time", "status", "call_id"];
 
 /// Part of each digest: another way of hashing, masking or redacting is another rule.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Debug)]
 pub(super) struct StreamRules {
