@@ -12,6 +12,8 @@ use super::cut::Page;
 
 /// Readings of one list, the first included, before it counts as not to be proved.
 const READINGS: u32 = 4;
+/// Pages in a row without records: a server that still gives marks of a next one has come to its end.
+const BARREN: u32 = 5;
 
 pub(super) struct Pages<'s> {
     stream: &'s Declaration,
@@ -29,6 +31,9 @@ pub(super) struct Pages<'s> {
     passed: HashSet<String>,
     /// What the server said last of how many there are.
     matched: Option<u64>,
+    /// Pages of this reading, and those at its end that held no records.
+    taken: u32,
+    barren: u32,
     readings: u32,
 }
 
@@ -71,6 +76,8 @@ impl<'s> Pages<'s> {
             anchor: None,
             passed: HashSet::new(),
             matched: None,
+            taken: 0,
+            barren: 0,
             readings: 1,
         }
     }
@@ -123,6 +130,30 @@ impl<'s> Pages<'s> {
         self.limit
     }
 
+    /// The page that [`Self::next`] asked for is not there (404); whether that is the list's end and not its absence. Behind
+    /// the last page some servers have none.
+    pub(super) fn is_past_end(&mut self) -> Result<bool> {
+        if self.taken == 0 {
+            return Ok(false);
+        }
+        if matches!(self.at, At::Skip(_) | At::Page(_)) {
+            self.at = At::End;
+            self.prove()?;
+            return Ok(true);
+        }
+        Err(self.wrong("the next page that the server named is not there"))
+    }
+
+    /// A later page by offset was refused (400): the offset may have a bound that the declaration does not name.
+    pub(super) fn refused(&self, error: Error) -> Error {
+        if self.taken == 0 || !matches!(self.at, At::Skip(_)) {
+            return error;
+        }
+        self.unproven("the server refused a later page").source(error).hint(
+            "if its offset has a bound, set `max_skip`, and `slice_from_param` and `slice_to_param` if it filters by time",
+        )
+    }
+
     /// What the server counts, if that is more than the offset reaches.
     pub(super) fn beyond(&self) -> Option<u64> {
         let reach = self.reach();
@@ -149,17 +180,18 @@ impl<'s> Pages<'s> {
         self.matched = page.matched.or(self.matched);
         let keys = &page.keys;
         let fresh = self.remember(keys);
+        self.taken += 1;
         match self.at.clone() {
             At::Whole => self.take_whole(page)?,
             At::Skip(skip) => self.take_by_offset(page, keys, skip, Signs { fresh, fell })?,
             At::Page(number) => self.take_by_number(page, keys, number, fresh)?,
-            At::Cursor(_) => {
-                self.go_on(page.next.as_deref())?;
-                self.at = page.next.clone().map_or(At::End, |next| At::Cursor(Some(next)));
+            At::Cursor(here) => {
+                let next = self.go_on(page, here.as_deref(), fresh)?;
+                self.at = next.map_or(At::End, |next| At::Cursor(Some(next)));
             }
-            At::Link(_) => {
-                self.go_on(page.next.as_deref())?;
-                self.at = page.next.clone().map_or(At::End, |next| At::Link(Some(next)));
+            At::Link(here) => {
+                let next = self.go_on(page, here.as_deref(), fresh)?;
+                self.at = next.map_or(At::End, |next| At::Link(Some(next)));
             }
             At::End => {}
         }
@@ -223,11 +255,17 @@ impl<'s> Pages<'s> {
         Ok(())
     }
 
-    /// A mark that comes again would lead in a circle.
-    fn go_on(&mut self, next: Option<&str>) -> Result<()> {
-        let Some(next) = next else { return Ok(()) };
+    /// The mark of the next page, if there is one. Some servers give one for ever: the same again, or fresh ones to pages
+    /// without records. A mark that leads to records which were read before leads in a circle.
+    fn go_on(&mut self, page: &Page, here: Option<&str>, fresh: usize) -> Result<Option<String>> {
+        let Some(next) = page.next.as_deref() else { return Ok(None) };
+        self.barren = if page.keys.is_empty() { self.barren + 1 } else { 0 };
+        let stays = here == Some(next) && (fresh > 0 || page.keys.is_empty());
+        if stays || self.barren > 0 && page.has_more == Some(false) || self.barren >= BARREN {
+            return Ok(None);
+        }
         if self.passed.insert(next.to_owned()) {
-            return Ok(());
+            return Ok(Some(next.to_owned()));
         }
         Err(self.wrong("the server's mark of the next page leads back to a page that was read"))
     }
@@ -272,6 +310,8 @@ impl<'s> Pages<'s> {
         self.anchor = None;
         self.doubles = 0;
         self.matched = None;
+        self.taken = 0;
+        self.barren = 0;
     }
 
     fn beyond_reach(&self) -> Error {

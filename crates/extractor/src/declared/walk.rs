@@ -53,6 +53,7 @@ impl<'r> Walk<'r> {
                         }
                     }
                 }
+                Reply::Missing(404) if self.pages.is_past_end()? => {}
                 Reply::Missing(status) => return Ok(self.missing(status)),
                 Reply::TooLarge => self.halve(),
             }
@@ -87,13 +88,22 @@ impl<'r> Walk<'r> {
             Error::new(Kind::Protocol, "the server's link to the next page is no address")
                 .with("stream", &self.request.stream.name)
         })?;
+        let base = &self.declared.base;
+        if !is_same_host(base, &self.here) && is_same_host(base, &url) {
+            return Err(Error::new(
+                Kind::Protocol,
+                "another host's link leads to the vendor, and is not followed with the credentials",
+            )
+            .with("stream", &self.request.stream.name));
+        }
         let same = is_same_host(&self.declared.address(&self.first), &url);
         let headers = if same { self.first.headers.clone() } else { Vec::new() };
         Ok(Ask { place: Place::Url(url), headers, ..Ask::of("", Vec::new()) })
     }
 
     async fn fetch(&self, ask: &Ask) -> Result<Reply<Page>> {
-        self.send(ask, self.pages.is_divisible(), |body| self.cutter.page(body)).await
+        let sent = self.send(ask, self.pages.is_divisible(), |body| self.cutter.page(body)).await;
+        sent.map_err(|error| if error.kind() == Kind::Refused { self.pages.refused(error) } else { error })
     }
 
     pub(super) fn first_page(&mut self) -> Result<Ask> {

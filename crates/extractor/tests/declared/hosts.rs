@@ -111,6 +111,20 @@ async fn a_link_to_another_host_takes_no_credentials_along() {
     assert_eq!(scene.source.usage().total, 1);
 }
 
+#[tokio::test]
+async fn another_hosts_link_to_the_vendor_is_not_followed() {
+    let at_stranger = |line: &str| {
+        let vendor = line.split("back=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        answer(format!(r#"{{"people":{},"next":"{vendor}"}}"#, list(0..2)))
+    };
+    let scene = scene(|_| answer(format!(r#"{{"people":{}}}"#, list(2..4))), at_stranger).await;
+    let stream = scene.at_stranger(&format!("/x?back={}/people", scene.vendor.url));
+    let stream = Declaration { paging: Paging::NextLink, next_path: "$.next".to_owned(), ..stream };
+    let error = scene.read(&stream).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Protocol);
+    assert!(scene.vendor.heard().is_empty() && scene.source.usage().total == 0);
+}
+
 /// The defect is global to a process, so the test runs in one of its own.
 #[cfg(feature = "failpoints")]
 #[test]

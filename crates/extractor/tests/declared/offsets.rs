@@ -160,6 +160,18 @@ async fn a_list_longer_than_the_offset_reaches_is_a_hole_that_says_so() {
     assert_eq!(error.kind(), Kind::Unproven);
     assert!(error.to_string().contains("10000"), "{error}");
 
+    // Where none is named and the server has one, its refusal says no more than that.
+    let rows: Vec<u32> = (0..100).collect();
+    let wire =
+        Wire::new(
+            move |ask| {
+                if number(ask, "skip") > 50 { (400, String::new()) } else { page(&rows, ask, Says::All) }
+            },
+        );
+    let error = read(wire, &by_offset()).await.0.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unproven);
+    assert!(error.way_out().is_some_and(|hint| hint.contains("max_skip")), "{error}");
+
     // Where no bound is promised, none is presumed.
     let rows: Vec<u32> = (0..12_000).collect();
     let endless = Wire::new(move |ask| page(&rows, ask, Says::All));

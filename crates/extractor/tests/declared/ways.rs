@@ -2,6 +2,8 @@
 
 use clarion_core::{Bindings, Declaration, Kind, Paging, Purpose, ReadEnd, ReadRequest, Source};
 
+use clarion_extractor::Ask;
+
 use super::{list, numbers, people, read};
 use crate::support::{Rig, Wire, param, read_declared};
 
@@ -51,6 +53,65 @@ async fn cursors_are_followed_to_the_end_and_never_in_a_circle() {
     let error = read(circle.clone(), &by_cursor()).await.0.unwrap_err();
     assert_eq!(error.kind(), Kind::Protocol);
     assert_eq!(circle.asked().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_stops_giving_marks_is_read_to_its_end_and_no_further() {
+    // The same mark for ever; fresh marks for ever, after some pages that are empty in between.
+    for repeats in [true, false] {
+        let mut answers = 0;
+        let wire = Wire::new(move |_| {
+            answers += 1;
+            let rows = match answers {
+                1 => list(0..3),
+                3 => list(3..5),
+                _ => list(0..0),
+            };
+            let mark = if repeats { answers.min(3) } else { answers };
+            (200, format!(r#"{{"people":{rows},"meta":{{"next":"{mark}"}}}}"#))
+        });
+        let (end, keys) = read(wire.clone(), &by_cursor()).await;
+        assert_eq!((end.unwrap(), keys), (ReadEnd::Complete, numbers(0..5)));
+        assert!(wire.asked().len() <= 8, "{:?}", wire.asked());
+    }
+    // The last page names itself as the next one; what the server counts still has to be there.
+    for (matched, fine) in [(6, true), (9, false)] {
+        let wire = Wire::new(move |ask| {
+            let rows = if param(ask, "cursor").is_some() { list(3..6) } else { list(0..3) };
+            let pagination = format!(r#""pagination":{{"matched":{matched}}}"#);
+            (200, format!(r#"{{"people":{rows},"meta":{{"next":"x"}},{pagination}}}"#))
+        });
+        let (end, keys) = read(wire, &by_cursor()).await;
+        match end {
+            Ok(end) => assert_eq!((end, keys, fine), (ReadEnd::Complete, numbers(0..6), true)),
+            Err(error) => assert!(!fine && error.kind() == Kind::Unproven, "{error}"),
+        }
+    }
+    // A server that does not know the parameter gives its first page again and again.
+    let deaf = Wire::new(|_| (200, format!(r#"{{"people":{},"meta":{{"next":"x"}}}}"#, list(0..3))));
+    assert_eq!(read(deaf, &by_cursor()).await.0.unwrap_err().kind(), Kind::Protocol);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_is_missing_is_the_end_by_number_and_an_error_where_it_was_promised() {
+    let by_number = Declaration { paging: Paging::Page, ..people() };
+    let wire = Wire::new(|ask| match param(ask, "page").unwrap().parse::<u32>().unwrap() {
+        page @ 1..=2 => (200, format!(r#"{{"people":{}}}"#, list((page - 1) * 3..page * 3))),
+        _ => (404, "{}".to_owned()),
+    });
+    let (end, keys) = read(wire, &by_number).await;
+    assert_eq!((end.unwrap(), keys), (ReadEnd::Complete, numbers(0..6)));
+    let counted = |ask: &Ask| match param(ask, "page").unwrap().as_str() {
+        "1" => (200, format!(r#"{{"people":{},"pagination":{{"matched":5}}}}"#, list(0..3))),
+        _ => (404, "{}".to_owned()),
+    };
+    assert_eq!(read(Wire::new(counted), &by_number).await.0.unwrap_err().kind(), Kind::Unproven);
+
+    let wire = Wire::new(|ask| match param(ask, "cursor") {
+        None => (200, format!(r#"{{"people":{},"meta":{{"next":"a"}}}}"#, list(0..3))),
+        Some(_) => (404, "{}".to_owned()),
+    });
+    assert_eq!(read(wire, &by_cursor()).await.0.unwrap_err().kind(), Kind::Protocol);
 }
 
 fn by_link() -> Declaration {
