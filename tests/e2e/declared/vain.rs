@@ -16,6 +16,8 @@ async fn what_was_read_in_vain_is_read_again_on_its_schedule_or_if_asked_for() {
     };
     let (is_asked, ran) = sync("2026-11-20T10:00:00Z", &[], 4);
     assert!(is_asked && ran.stdout.contains("offset reaches"), "{}", ran.stdout);
+    let plan = scene.at("2026-11-20T11:00:00Z", "", &["plan"]).expect(0);
+    assert!(!plan.stdout.contains("scorecards"), "{}", plan.stdout);
     let (is_asked, ran) = sync("2026-11-20T11:00:00Z", &[], 0);
     assert!(!is_asked && ran.stdout.contains("--streams scorecards"), "{}", ran.stdout);
     assert!(sync("2026-11-20T12:00:00Z", &["--streams", "scorecards"], 4).0);

@@ -51,10 +51,11 @@ pub(crate) fn trial(stream: &Declaration, at: Timestamp) -> String {
     format!("{} {:016x}", at.to_rfc3339_opts(SecondsFormat::Millis, true), shape(stream))
 }
 
-/// When a stream was last read in vain. Declared otherwise it may work now.
-pub(crate) fn tried_at(stream: &Declaration, trial: &str) -> Option<Timestamp> {
-    let (at, declared) = trial.split_once(' ')?;
-    (declared == format!("{:016x}", shape(stream))).then(|| parse_timestamp(at)).flatten()
+/// Whether it is too soon after a read in vain for another one. Declared otherwise it may work now.
+pub(crate) fn waits(stream: &Declaration, trial: &str, now: Timestamp) -> bool {
+    let Some((at, declared)) = trial.split_once(' ') else { return false };
+    let at = parse_timestamp(at).filter(|at| declared == format!("{:016x}", shape(stream)) && *at <= now);
+    at.is_some_and(|at| !is_due(stream, Some(at), now))
 }
 
 fn shape(stream: &Declaration) -> u64 {
@@ -104,9 +105,12 @@ mod tests {
     #[test]
     fn what_was_read_in_vain_waits_unless_it_is_declared_otherwise() {
         let teams = clarion_core::built_in()[1].clone();
-        let trial = trial(&teams, from_millis(1_700_000_000_123));
-        assert_eq!(tried_at(&teams, &trial), Some(from_millis(1_700_000_000_123)));
+        let at = from_millis(1_700_000_000_123);
+        let trial = trial(&teams, at);
+        let waits_for = |stream: &Declaration, hours: i64| waits(stream, &trial, at + Duration::hours(hours));
+        assert!(waits_for(&teams, 0) && waits_for(&teams, 23) && !waits_for(&teams, 24));
+        assert!(!waits_for(&teams, -1), "a clock that once ran ahead");
         let other = Declaration { records: "$.squads[*]".to_owned(), ..teams.clone() };
-        assert_eq!((tried_at(&other, &trial), tried_at(&teams, "?")), (None, None));
+        assert!(!waits_for(&other, 1) && !waits(&teams, "?", at));
     }
 }

@@ -17,11 +17,14 @@ use crate::record::Arrival;
 /// Records held back until they are compared: of a key that comes twice within so many the last record counts, or each
 /// sync would write both.
 const HELD: usize = 10_000;
+/// And no more than so many bytes of them.
+const HELD_BYTES: usize = 32 * 1024 * 1024;
 
 /// Takes the pages of one read.
 pub(super) struct Intake<'i, 'p> {
     pass: &'i mut Pass<'p>,
     held: BTreeMap<RecordKey, SourceRecord>,
+    held_bytes: usize,
     pub(super) seen: HashSet<RecordKey>,
     pub(super) nameless: u64,
     /// The furthest value of the cursor field.
@@ -35,6 +38,7 @@ impl<'i, 'p> Intake<'i, 'p> {
         Self {
             pass,
             held: BTreeMap::new(),
+            held_bytes: 0,
             seen: HashSet::new(),
             nameless: 0,
             reached: None,
@@ -70,6 +74,7 @@ impl<'i, 'p> Intake<'i, 'p> {
                 }
                 continue;
             }
+            self.held_bytes += record.data.len();
             self.held.insert(record.key.clone(), record);
         }
         self.pass.engine.stores.observer.notice(event);
@@ -79,6 +84,7 @@ impl<'i, 'p> Intake<'i, 'p> {
     /// The records held back, less the calls that nobody asked for: unknown counts as private.
     async fn permitted(&mut self) -> Result<BTreeMap<RecordKey, SourceRecord>> {
         let mut held = std::mem::take(&mut self.held);
+        self.held_bytes = 0;
         if !self.pass.stream.of_calls
             || self.pass.engine.include_private
             || fault::defect("pipeline.private_in_lists")
@@ -139,7 +145,7 @@ impl<'i, 'p> Intake<'i, 'p> {
 impl PageSink for Intake<'_, '_> {
     async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
         self.take(records).await?;
-        if self.held.len() >= HELD { self.settle().await } else { Ok(()) }
+        if self.held.len() >= HELD || self.held_bytes >= HELD_BYTES { self.settle().await } else { Ok(()) }
     }
 }
 

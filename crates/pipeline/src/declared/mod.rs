@@ -151,8 +151,8 @@ impl Pass<'_> {
     /// Whether the last read failed in a way that another one soon would repeat.
     fn was_in_vain(&mut self) -> bool {
         let name = &self.stream.name;
-        let tried = self.recorder.mark(&due::tried(name)).and_then(|trial| due::tried_at(self.stream, trial));
-        let waits = tried.is_some_and(|tried| !due::is_due(self.stream, Some(tried), self.begun));
+        let trial = self.recorder.mark(&due::tried(name));
+        let waits = trial.is_some_and(|trial| due::waits(self.stream, trial, self.begun));
         if waits {
             self.tally.warn(format!(
                 "{name} could not be read to its end last time; it is read again on its schedule, or with --streams {name}"

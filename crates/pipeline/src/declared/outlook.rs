@@ -40,7 +40,9 @@ impl Outlook<'_> {
             return self.by_id(stream).await;
         }
         let last = self.cursors.get(&due::read(&stream.name)).copied();
-        if !self.forced && !due::is_due(stream, last, self.now) {
+        let trial = self.marks.get(&due::tried(&stream.name));
+        let waits = trial.is_some_and(|trial| due::waits(stream, trial, self.now));
+        if !self.forced && (waits || !due::is_due(stream, last, self.now)) {
             return self.retries(stream).await;
         }
         let state = &self.engine.stores.state;
