@@ -7,8 +7,8 @@ use clarion_simulator::{Control, Edit, Simulator};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Database, Layout, Tables, Workspace, assert_truth, copy_folder, lake_tables, simulate, small, snapshot,
-    warehouse_tables, without,
+    DECLARED, Database, Layout, Tables, Workspace, assert_truth, copy_folder, lake_tables, simulate, small,
+    snapshot, warehouse_tables, without,
 };
 
 /// Two syncs, so that the journal holds several versions of some calls, a new field and a change of type.
@@ -246,7 +246,7 @@ fn known(workspace: &Workspace) -> Value {
     let status = workspace.run(&["status"]).expect(0).json;
     let streams = status["streams"].as_array().unwrap();
     let rows: Vec<Value> = streams.iter().map(|stream| json!([stream["name"], stream["rows"]])).collect();
-    assert_eq!(rows.len(), 3);
+    assert_eq!(rows.len(), 3 + DECLARED.len());
     json!({"rows": rows, "queue": status["queue"], "generation": status["generation"]})
 }
 

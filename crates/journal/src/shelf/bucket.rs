@@ -66,9 +66,6 @@ impl Shelf for BucketShelf {
 
     fn replace(&self, name: &str, parts: &[&[u8]], was: &Version, points: Points) -> Result<()> {
         fault::point(points[0]);
-        if fault::defect("journal.not_named") {
-            return Ok(());
-        }
         let bytes = Bytes::from(parts.concat());
         if fault::defect("journal.blind_put") {
             self.bucket.put(name, bytes)?;

@@ -165,9 +165,6 @@ fn write_synced(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 }
 
 fn rename(temporary: &Path, path: &Path) -> io::Result<()> {
-    if fault::defect("journal.not_named") {
-        return fs::remove_file(temporary);
-    }
     fs::rename(temporary, path)?;
     // The name is durable only once the folder is.
     sync_folder(path.parent().unwrap_or(Path::new(".")))
