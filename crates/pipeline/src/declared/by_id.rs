@@ -4,9 +4,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_trait::async_trait;
 use clarion_core::{
-    Bindings, Error, Lead, PageSink, Purpose, ReadEnd, ReadRequest, Rejected, Result, SourceRecord,
+    Bindings, Collected, Error, Lead, Purpose, ReadEnd, ReadRequest, Rejected, Result, SourceRecord,
     Timestamp, fault,
 };
 use futures::future;
@@ -129,7 +128,7 @@ async fn ask_all(pass: &mut Pass<'_>, leads: Vec<Lead>, round: &mut Round) -> Re
         async move {
             let bindings = Bindings { parent: Some(lead.key.to_string()), ..Bindings::default() };
             let request = ReadRequest { stream: declared, bindings: &bindings, purpose: purpose(&lead) };
-            let mut records = Records(Vec::new());
+            let mut records = Collected::default();
             let end = source.read(request, &mut records).await;
             (lead, end.map(|end| (end, records.0)))
         }
@@ -216,15 +215,4 @@ fn reject(pass: &mut Pass<'_>, lead: &Lead, error: &Error) {
     pass.tally.stream(&stream).rejected += 1;
     let at = pass.engine.stores.clock.now();
     pass.recorder.reject(Rejected::new(stream, lead.key.clone(), error.chain(), at));
-}
-
-/// Keeps what one request gave.
-struct Records(Vec<SourceRecord>);
-
-#[async_trait]
-impl PageSink for Records {
-    async fn page(&mut self, records: Vec<SourceRecord>) -> Result<()> {
-        self.0.extend(records);
-        Ok(())
-    }
 }

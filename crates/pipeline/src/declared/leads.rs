@@ -38,12 +38,13 @@ impl Leads {
             return Vec::new();
         }
         let mut found = Vec::new();
+        let mut fields = TopFields::of(&entry.data);
         let is_details = entry.stream == StreamName::CALL_DETAILS;
         for child in self.declared.iter().filter(|child| feeds(&entry.stream, child)) {
             if is_details && self.not_in_details.contains(&child.name) {
                 continue;
             }
-            for key in values(child, &entry.key, &entry.data) {
+            for key in values(child, &entry.key, &mut fields) {
                 if self.noted.len() >= REMEMBERED {
                     self.noted.clear();
                 }
@@ -94,18 +95,40 @@ pub(crate) fn feeds(stream: &StreamName, child: &Declaration) -> bool {
     !parent.is_empty() && (stream.as_str() == parent || is_call)
 }
 
+/// Fields of a record, each looked for once: the record may be long, and several streams ask by the same one.
+struct TopFields<'r> {
+    data: &'r [u8],
+    read: Vec<(String, Option<Json<'r>>)>,
+}
+
+impl<'r> TopFields<'r> {
+    fn of(data: &'r [u8]) -> Self {
+        Self { data, read: Vec::new() }
+    }
+
+    fn get(&mut self, name: &str) -> Option<&Json<'r>> {
+        let at = match self.read.iter().position(|(known, _)| known == name) {
+            Some(at) => at,
+            None => {
+                let raw = skim(self.data, [name]).ok().and_then(|[raw]| raw);
+                self.read.push((name.to_owned(), raw.and_then(|raw| Json::parse(raw.as_bytes()).ok())));
+                self.read.len() - 1
+            }
+        };
+        self.read[at].1.as_ref()
+    }
+}
+
 /// The values of the field that a child is asked by.
-fn values(child: &Declaration, key: &RecordKey, data: &[u8]) -> Vec<RecordKey> {
+fn values(child: &Declaration, key: &RecordKey, fields: &mut TopFields<'_>) -> Vec<RecordKey> {
     if child.parent_field.is_empty() {
         return vec![key.clone()];
     }
     let mut names = child.parent_field.split('.');
-    let first = names.next().unwrap_or_default();
-    let Ok([Some(raw)]) = skim(data, [first]) else { return Vec::new() };
-    let Ok(value) = Json::parse(raw.as_bytes()) else { return Vec::new() };
+    let Some(value) = fields.get(names.next().unwrap_or_default()) else { return Vec::new() };
     let mut found = Vec::new();
     let names: Vec<&str> = names.collect();
-    gather(&value, &names, &mut found);
+    gather(value, &names, &mut found);
     found
 }
 
