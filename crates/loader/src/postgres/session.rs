@@ -20,7 +20,7 @@ const CHUNK: usize = 1 << 20;
 /// A buffer that one long text made larger than this is given back.
 const KEEP_BUFFER: usize = 4 * CHUNK;
 /// How long one attempt at a table's exclusive lock lasts. While we wait, every reader who comes later waits behind us.
-const LOCK_ATTEMPT: &str = "500ms";
+pub(super) const LOCK_ATTEMPT: Duration = Duration::from_millis(500);
 /// Readers get this long in between.
 pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(250);
 
@@ -143,7 +143,7 @@ impl Session {
         let give_up = Instant::now() + self.lock_wait;
         loop {
             self.plain("SAVEPOINT clarion_alter", doing).await?;
-            self.set(&[("lock_timeout", LOCK_ATTEMPT)]).await?;
+            self.set(&[("lock_timeout", &in_ms(LOCK_ATTEMPT))]).await?;
             match self.connection.execute(sql.clone().raw()).await {
                 Ok(_) => break,
                 Err(error) if is_lock_timeout(&error) && Instant::now() < give_up => {
@@ -154,39 +154,24 @@ impl Session {
             }
         }
         self.plain("RELEASE SAVEPOINT clarion_alter", doing).await?;
-        let lock_wait = self.lock_wait_ms();
+        let lock_wait = in_ms(self.lock_wait);
         self.set(&[("lock_timeout", &lock_wait)]).await
     }
 
-    /// Takes a lock in short attempts. What comes after in the transaction waits no longer
-    /// for a lock than one attempt does, since others now wait for us.
-    pub(super) async fn lock(&mut self, sql: Sql) -> std::result::Result<(), sqlx::Error> {
-        let give_up = Instant::now() + self.lock_wait;
-        loop {
-            self.connection.execute("SAVEPOINT clarion_lock").await?;
-            self.try_set(&[("lock_timeout", LOCK_ATTEMPT), ("statement_timeout", LOCK_ATTEMPT)]).await?;
-            match self.connection.execute(sql.clone().raw()).await {
-                Ok(_) => break,
-                Err(error) if is_lock_timeout(&error) && Instant::now() < give_up => {
-                    self.connection.execute("ROLLBACK TO SAVEPOINT clarion_lock").await?;
-                    sleep(LOCK_PAUSE).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.connection.execute("RELEASE SAVEPOINT clarion_lock").await?;
-        self.try_set(&[("statement_timeout", "0")]).await
+    /// What comes in the transaction in hand waits for a lock until then: others wait for us.
+    pub(super) async fn wait_for_locks_until(&mut self, until: Instant) -> Result<()> {
+        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        self.set(&[("lock_timeout", &in_ms(left))]).await
     }
 
     /// No statement of the transaction in hand takes longer than this.
     pub(super) async fn limit_statements(&mut self, limit: Duration) -> Result<()> {
-        let limit = format!("{}ms", limit.as_millis());
-        self.set(&[("statement_timeout", &limit)]).await
+        self.set(&[("statement_timeout", &in_ms(limit))]).await
     }
 
     /// Runs a statement that no transaction may be around.
     pub(super) async fn alone(&mut self, sql: Sql, doing: &str) -> Result<()> {
-        let lock_wait = self.lock_wait_ms();
+        let lock_wait = in_ms(self.lock_wait);
         let set = sqlx::query(
             "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)",
         );
@@ -219,7 +204,7 @@ impl Session {
 
     async fn begin_as(&mut self, statement: &'static str) -> Result<()> {
         self.plain(statement, "beginning a transaction").await?;
-        let lock_wait = self.lock_wait_ms();
+        let lock_wait = in_ms(self.lock_wait);
         let settings = [
             ("lock_timeout", lock_wait.as_str()),
             // A load is as long as its data, and waits for the normaliser in between.
@@ -251,20 +236,18 @@ impl Session {
         let _ = self.connection.close().await;
     }
 
-    fn lock_wait_ms(&self) -> String {
-        format!("{}ms", self.lock_wait.as_millis())
-    }
-
     /// For this transaction only.
     async fn set(&mut self, settings: &[(&str, &str)]) -> Result<()> {
-        self.try_set(settings).await.during(&self.server, "setting up the transaction")
-    }
-
-    async fn try_set(&mut self, settings: &[(&str, &str)]) -> std::result::Result<(), sqlx::Error> {
         let (names, values): (Vec<&str>, Vec<&str>) = settings.iter().copied().unzip();
         let query = sqlx::query(
             "SELECT set_config(given.name, given.value, true) FROM unnest($1::text[], $2::text[]) AS given (name, value)",
         );
-        query.bind(names).bind(values).fetch_all(&mut self.connection).await.map(drop)
+        let set = query.bind(names).bind(values).fetch_all(&mut self.connection).await;
+        set.map(drop).during(&self.server, "setting up the transaction")
     }
+}
+
+/// As the server's settings take it.
+fn in_ms(span: Duration) -> String {
+    format!("{}ms", span.as_millis())
 }

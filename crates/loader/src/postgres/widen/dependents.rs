@@ -20,6 +20,11 @@ pub(super) struct Dependent {
 }
 
 impl Dependent {
+    /// Whether readers lock it before they lock the table.
+    pub(super) fn is_view(&self) -> bool {
+        self.removal.starts_with("DROP VIEW ") || self.removal.starts_with("DROP MATERIALIZED VIEW ")
+    }
+
     /// The name of a materialized view with rows.
     pub(super) fn filled(&self) -> Option<&str> {
         let is_filled = self.rebuild.first().is_some_and(|create| create.ends_with(FILLED));

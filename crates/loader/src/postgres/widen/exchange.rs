@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::super::errors::{During, is_lock_timeout, is_passing};
 use super::super::history;
+use super::super::session::LOCK_ATTEMPT;
 use super::super::sql::{Shadow, Sql};
 use super::dependents::{Carried, Dependent, FILLED, Transposed, carried, dependents, transposed};
 use super::{DOING, Widening};
@@ -20,13 +21,12 @@ impl Widening<'_> {
     /// Whether the exchange would succeed, found out by doing it to empty shadows; nothing of it stays.
     pub(super) async fn try_exchange(&mut self) -> Result<()> {
         self.begin().await?;
-        self.lock().await?;
+        let views = self.take_views_and_lock().await?;
         for shadow in &self.shadows {
             self.session.run(self.statements.add_shadow(&self.known.table, shadow), DOING).await?;
         }
         transposed(self).await?;
-        let parts = dependents(self).await?;
-        let tried = self.replace(&parts, &[], true).await;
+        let tried = self.replace(views, &[], true).await;
         self.session.plain("ROLLBACK", DOING).await?;
         tried
     }
@@ -64,30 +64,49 @@ impl Widening<'_> {
     /// Puts the shadows in place, and remembers the table as it then is.
     pub(super) async fn exchange(&mut self, built: &[Transposed]) -> Result<()> {
         self.begin().await?;
-        self.lock().await?;
+        let views = self.take_views_and_lock().await?;
         // Nobody can change it any more; somebody may have, since it was built.
         if transposed(self).await? != built {
-            return Err(Error::new(Kind::Conflict, "the table's indexes changed while a column was widened")
-                .retry(Retry::Temporary)
-                .with("destination", &self.session.server.destination)
-                .with("table", &self.known.table)
-                .hint("load again"));
+            return Err(self.changed("the table's indexes changed while a column was widened"));
         }
-        let parts = dependents(self).await?;
-        self.replace(&parts, built, false).await?;
+        self.replace(views, built, false).await?;
         self.remember().await?;
         fault::point("postgres.shadow_in_place");
         self.commit().await
     }
 
-    /// Locks the table, in short attempts. What hangs on it is locked as it goes, within one attempt's time: to lock a view
-    /// by name would lock all tables under it, with its owner's rights on them.
-    async fn lock(&mut self) -> Result<()> {
-        let locked = self.session.lock(self.statements.lock(&self.known.table)).await;
-        locked.map_err(|error| self.session.server.error(DOING, error))
+    /// Takes the views away and locks the table: in the order in which who reads a view locks both, so that nobody holds
+    /// what the other waits for. One short attempt; while it lasts, readers wait. To lock a view by name would lock all
+    /// tables under it, with its owner's rights on them.
+    async fn take_views_and_lock(&mut self) -> Result<Vec<Dependent>> {
+        let mut views = dependents(self).await?;
+        views.retain(Dependent::is_view);
+        let until = Instant::now() + LOCK_ATTEMPT;
+        for view in views.iter().rev() {
+            self.session.wait_for_locks_until(until).await?;
+            self.step(&view.what, &view.removal).await?;
+        }
+        self.session.wait_for_locks_until(until).await?;
+        self.session.run(self.statements.lock(&self.known.table), DOING).await?;
+        self.session.wait_for_locks_until(Instant::now() + LOCK_ATTEMPT).await?;
+        Ok(views)
     }
 
-    async fn replace(&mut self, parts: &[Dependent], built: &[Transposed], trial: bool) -> Result<()> {
+    /// Somebody did what only the table's lock keeps everybody from.
+    fn changed(&self, message: &str) -> Error {
+        Error::new(Kind::Conflict, message)
+            .retry(Retry::Temporary)
+            .with("destination", &self.session.server.destination)
+            .with("table", &self.known.table)
+            .hint("load again")
+    }
+
+    /// `views` are gone already.
+    async fn replace(&mut self, views: Vec<Dependent>, built: &[Transposed], trial: bool) -> Result<()> {
+        let parts = dependents(self).await?;
+        if parts.iter().any(Dependent::is_view) {
+            return Err(self.changed("a view on the column came while it was widened"));
+        }
         let carried = carried(self).await?;
         for part in parts.iter().rev() {
             self.step(&part.what, &part.removal).await?;
@@ -102,7 +121,7 @@ impl Widening<'_> {
                 self.step(&part.what, statement).await?;
             }
         }
-        for part in parts {
+        for part in views.iter().chain(&parts) {
             for statement in &part.rebuild {
                 // A trial need not run a view's query.
                 let emptied = statement.strip_suffix(FILLED).filter(|_| trial);
