@@ -17,19 +17,23 @@ const PARENT: &str = "{parent}";
 pub(crate) struct Leads {
     declared: Arc<[Declaration]>,
     noted: HashSet<(StreamName, RecordKey)>,
-    /// Streams whose leads a column rule changes in the details of calls. Where the list names them no rule may.
-    not_in_details: Vec<StreamName>,
+    /// Streams, each with a child whose leads a column rule changes in them: in the details of calls, which the list
+    /// names as well, or while the child is off.
+    ruled: HashSet<(StreamName, StreamName)>,
 }
 
 impl Leads {
     pub(crate) fn of(declared: &Arc<[Declaration]>, rules: &Rules) -> Self {
-        let ruled = rules.paths(&StreamName::CALL_DETAILS);
-        let is_changed = |child: &&Declaration| {
-            feeds(&StreamName::CALL_DETAILS, child)
-                && ruled.iter().any(|path| meets(path, &child.parent_field))
+        let changes = |stream: &StreamName, child: &Declaration| {
+            feeds(stream, child) && rules.paths(stream).iter().any(|path| meets(path, &child.parent_field))
         };
-        let not_in_details = declared.iter().filter(is_changed).map(|child| child.name.clone()).collect();
-        Self { declared: Arc::clone(declared), noted: HashSet::new(), not_in_details }
+        let of_child = |child: &Declaration| {
+            let sources = child.parent_stream().into_iter().chain([StreamName::CALL_DETAILS]);
+            let ruled = sources.filter(|stream| changes(stream, child));
+            ruled.map(|stream| (stream, child.name.clone())).collect::<Vec<_>>()
+        };
+        let ruled = declared.iter().flat_map(of_child).collect();
+        Self { declared: Arc::clone(declared), noted: HashSet::new(), ruled }
     }
 
     /// What a record names that no record before it did.
@@ -39,9 +43,8 @@ impl Leads {
         }
         let mut found = Vec::new();
         let mut fields = TopFields::of(&entry.data);
-        let is_details = entry.stream == StreamName::CALL_DETAILS;
         for child in self.declared.iter().filter(|child| feeds(&entry.stream, child)) {
-            if is_details && self.not_in_details.contains(&child.name) {
+            if self.ruled.contains(&(entry.stream.clone(), child.name.clone())) {
                 continue;
             }
             for key in values(child, &entry.key, &mut fields) {
@@ -177,18 +180,23 @@ mod tests {
     }
 
     #[test]
-    fn what_a_column_rule_changes_in_details_is_no_lead() {
+    fn what_a_column_rule_changes_is_no_lead() {
+        for stream in [StreamName::CALL_DETAILS, StreamName::CALLS] {
+            assert_eq!(found_under_a_rule(stream), ["D"]);
+        }
+        assert!(meets("a.b", "a") && meets("a", "a.b") && !meets("a.bc", "a.b"));
+    }
+
+    fn found_under_a_rule(stream: StreamName) -> Vec<String> {
         let rules = ColumnRules {
             columns: [("crm_info.account_id".to_owned(), Rule::Mask), ("crm".to_owned(), Rule::Mask)].into(),
             ..ColumnRules::default()
         };
-        let stream = StreamName::CALL_DETAILS;
-        let rules = Rules::new([StreamColumns { stream, needed: Vec::new(), rules }], None).expect("rules");
+        let columns = StreamColumns { stream: stream.clone(), needed: Vec::new(), rules };
+        let rules = Rules::new([columns], None).expect("rules");
         let mut leads = Leads::of(&clarion_core::built_in().to_vec().into(), &rules);
         let call = r#"{"crm_info":{"account_id":"0*****","deal_id":"D"}}"#;
-        let found = leads.find(&entry(StreamName::CALL_DETAILS, call));
-        assert_eq!(found.iter().map(|lead| lead.key.as_str()).collect::<Vec<_>>(), ["D"]);
-        assert!(meets("a.b", "a") && meets("a", "a.b") && !meets("a.bc", "a.b"));
+        leads.find(&entry(stream, call)).iter().map(|lead| lead.key.to_string()).collect()
     }
 
     #[test]
